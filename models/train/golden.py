@@ -1,0 +1,71 @@
+"""Write tests/golden: what PyTorch makes of one fixed input, for every model.
+
+    python -m train.golden
+"""
+
+import argparse
+
+import numpy as np
+import torch
+from scipy.io import wavfile
+
+from . import networks
+from .export import EXPORTS
+from .paths import GOLDEN, RATE, SAMPLES
+
+LENGTH = 24_001  # odd, and no multiple of any block, so that tails are tested
+SWEEP = 9_600
+IMPULSE_AT = 10_000
+GUITAR = 9_600
+GUITAR_FROM = 2_160  # 5 ms before the first note of the sample
+
+
+def fixed_input():
+    """A log sweep, an impulse, silence, then the start of the guitar sample."""
+    x = np.zeros(LENGTH)
+    time = np.arange(SWEEP) / RATE
+    low, high, seconds = 40.0, 16_000.0, SWEEP / RATE
+    ratio = np.log(high / low)
+    sweep = np.sin(2 * np.pi * low * seconds / ratio * (np.exp(time / seconds * ratio) - 1))
+    edge = 240
+    sweep[:edge] *= np.linspace(0, 1, edge)
+    sweep[-edge:] *= np.linspace(1, 0, edge)
+    x[:SWEEP] = 0.5 * sweep
+    x[IMPULSE_AT] = 0.9
+    _, guitar = wavfile.read(SAMPLES / "guitar.wav")
+    x[-GUITAR:] = guitar[GUITAR_FROM : GUITAR_FROM + GUITAR] / 32768.0
+    return x.astype(np.float32)
+
+
+def write(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.ascontiguousarray(array, np.float32))
+
+
+def single_run(name, rng):
+    """Tensors of one inference by name: inputs drawn at random, outputs by PyTorch."""
+    shapes, inputs, outputs, _ = EXPORTS[name]
+    feeds = [(0.3 * rng.standard_normal(s)).astype(np.float32) for s in shapes]
+    with torch.no_grad():
+        made = networks.load(name)(*(torch.from_numpy(x) for x in feeds))
+    made = made if isinstance(made, tuple) else (made,)
+    return dict(zip(inputs, feeds)) | {k: v.numpy() for k, v in zip(outputs, made)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=5, help="of the single runs")
+    rng = np.random.default_rng(parser.parse_args().seed)
+
+    x = fixed_input()
+    write(GOLDEN / "input.npy", x)
+    for name in EXPORTS:
+        y = networks.run_whole(networks.load(name), x)
+        write(GOLDEN / f"{name}.output.npy", y)
+        for tensor, value in single_run(name, rng).items():
+            write(GOLDEN / "run" / name / f"{tensor}.npy", value)
+        print(f"{name}: peak {np.abs(y).max():.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Train one of the amp models on the overdrive for a number of minutes.
+
+Writes models/weights/<model>.npz, models/<model>.loss.csv and
+models/<model>.loss.svg, and prints the error on playing it never saw.
+
+    python -m train.train --model amp-tcn-29k --minutes 12 --seed 1
+"""
+
+import argparse
+import csv
+import math
+import time
+
+import numpy as np
+import torch
+
+from . import networks
+from .data import held_out_pair, training_pair
+from .paths import MODELS
+from .plot import plot_loss
+
+PRE_EMPHASIS = 0.95
+QUIET = 1e-4  # mean square below which a clip's error is not magnified
+VALIDATE_EVERY = 20.0  # seconds of training
+
+
+def emphasise(x):
+    """First difference, almost: the ear minds highs more than their power says."""
+    return x[:, 1:] - PRE_EMPHASIS * x[:, :-1]
+
+
+def loss_of(got, wanted):
+    """Error to signal, plain and pre-emphasised, and offset; mean over clips [N, T]."""
+
+    def ratio(error, signal):
+        return ((error**2).mean(1) / ((signal**2).mean(1) + QUIET)).mean()
+
+    offset = (got.mean(1) - wanted.mean(1)) ** 2 / ((wanted**2).mean(1) + QUIET)
+    plain = ratio(got - wanted, wanted)
+    # The pre-emphasised signal is far weaker; the floor is for the plain one.
+    bright = (emphasise(got - wanted) ** 2).sum() / (emphasise(wanted) ** 2).sum().clamp_min(QUIET)
+    return plain + bright + offset.mean()
+
+
+def error_to_signal(got, wanted):
+    """Plain error-to-signal ratio of two 1-D arrays."""
+    return float(np.sum((got - wanted) ** 2) / np.sum(wanted**2))
+
+
+def bright_error_to_signal(got, wanted):
+    """The same ratio after pre-emphasis."""
+    return error_to_signal(*(x[1:] - PRE_EMPHASIS * x[:-1] for x in (got, wanted)))
+
+
+class TcnSteps:
+    """Random clips, each long enough for every output to see its whole past."""
+
+    BATCH, LENGTH, RATE, LAST_RATE = 4, 16_384, 4e-3, 5e-5
+
+    def __init__(self, model, clean, driven, rng):
+        self.model, self.clean, self.driven, self.rng = model, clean, driven, rng
+
+    def losses(self):
+        past = self.model.history
+        starts = self.rng.integers(0, self.clean.size - past - self.LENGTH, self.BATCH)
+        x = np.stack([self.clean[s : s + past + self.LENGTH] for s in starts])
+        y = np.stack([self.driven[s + past : s + past + self.LENGTH] for s in starts])
+        yield loss_of(self.model(torch.from_numpy(x)[:, None])[:, 0], torch.from_numpy(y))
+
+
+class LstmSteps:
+    """Random clips read in stretches; the state goes on, the gradient does not."""
+
+    BATCH, LENGTH, STRETCH, WARM_UP, RATE, LAST_RATE = 40, 9_216, 1_024, 1_024, 6e-3, 1e-4
+
+    def __init__(self, model, clean, driven, rng):
+        self.model, self.clean, self.driven, self.rng = model, clean, driven, rng
+
+    def losses(self):
+        starts = self.rng.integers(0, self.clean.size - self.LENGTH, self.BATCH)
+        x = torch.from_numpy(np.stack([self.clean[s : s + self.LENGTH] for s in starts]))
+        y = torch.from_numpy(np.stack([self.driven[s : s + self.LENGTH] for s in starts]))
+        state = self.model.zero_state(self.BATCH)
+        with torch.no_grad():
+            _, *state = self.model(x[:, : self.WARM_UP, None], *state)
+        for at in range(self.WARM_UP, self.LENGTH, self.STRETCH):
+            piece = slice(at, at + self.STRETCH)
+            got, *state = self.model(x[:, piece, None], *state)
+            state = [s.detach() for s in state]
+            yield loss_of(got[:, :, 0], y[:, piece])
+
+
+STEPS = {"amp-tcn-29k": TcnSteps, "amp-lstm-2k": LstmSteps}
+
+
+def train(model, steps, seconds, validate):
+    """Adam with a cosine rate; returns rows of what the loss did.
+
+    The clock counts training only, not validation. `validate` gives the
+    held-out error, and the best weights seen are those the model ends with.
+    """
+    adam = torch.optim.Adam(model.parameters(), lr=steps.RATE)
+    rows, recent = [], []
+    best, best_weights = math.inf, None
+    spent, updates, due = 0.0, 0, VALIDATE_EVERY
+    while spent < seconds:
+        mark = time.perf_counter()
+        for loss in steps.losses():
+            part = min(spent / seconds, 1.0)
+            rate = steps.LAST_RATE + (steps.RATE - steps.LAST_RATE) * (
+                0.5 + 0.5 * math.cos(math.pi * part)
+            )
+            adam.param_groups[0]["lr"] = rate
+            adam.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            adam.step()
+            recent.append(loss.item())
+            updates += 1
+        spent += time.perf_counter() - mark
+        if spent >= due or spent >= seconds:
+            due += VALIDATE_EVERY
+            held_out = validate(model)
+            rows.append((round(spent, 1), updates, float(np.mean(recent)), held_out))
+            print(f"{spent:7.1f} s  {updates:6d} updates  loss {rows[-1][2]:.5f}  ESR {held_out:.5f}", flush=True)
+            recent = []
+            if held_out < best:
+                best = held_out
+                best_weights = {k: v.clone() for k, v in model.state_dict().items()}
+    model.load_state_dict(best_weights)
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", required=True, choices=sorted(STEPS))
+    parser.add_argument("--minutes", type=float, default=10.0, help="of training")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--audio-minutes", type=float, default=5.0, help="of training audio")
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    clean, driven = training_pair(args.audio_minutes, args.seed)
+    watch_clean, watch_driven = held_out_pair(0.5, args.seed)
+    test_clean, test_driven = held_out_pair(1.0, args.seed + 10_000)
+
+    model = networks.LEARNED[args.model]()
+    steps = STEPS[args.model](model, clean, driven, np.random.default_rng(args.seed))
+    rows = train(
+        model,
+        steps,
+        args.minutes * 60,
+        lambda m: error_to_signal(networks.run_whole(m, watch_clean), watch_driven),
+    )
+    model.trim_silence()
+    networks.save(args.model, model)
+
+    with open(MODELS / f"{args.model}.loss.csv", "w", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(("seconds", "updates", "training_loss", "held_out_esr"))
+        writer.writerows((s, u, f"{a:.6f}", f"{b:.6f}") for s, u, a, b in rows)
+    plot_loss(args.model, rows)
+
+    got = networks.run_whole(model, test_clean)
+    print(f"test ESR {error_to_signal(got, test_driven):.5f}")
+    print(f"test ESR, pre-emphasised {bright_error_to_signal(got, test_driven):.5f}")
+    print(f"test peak {np.abs(got).max():.3f}, offset {np.mean(got - test_driven):.2e}")
+
+
+if __name__ == "__main__":
+    main()
