@@ -1,0 +1,123 @@
+//! [`InferenceConfig`]: what each tensor of a model is to the stream, and how the model may be run.
+//!
+//! Built once, validated once, then only read. Shapes are checked against a model where the two meet, when a handler
+//! is built.
+
+mod builder;
+mod layout;
+mod tensor;
+
+pub use builder::InferenceConfigBuilder;
+pub use layout::{Axis, Layout};
+pub use tensor::{InputRole, InputTensor, OutputRole, OutputTensor};
+
+use std::time::Duration;
+
+/// The largest hop, context or channel count that a configuration may name: 2²⁴.
+pub const MAX_EXTENT: usize = 1 << 24;
+
+/// The largest number of engines that one session may use at once.
+pub const MAX_ENGINES: usize = 64;
+
+/// Which tensors a model has, what they mean, how long an inference may take. See [`InferenceConfig::builder`].
+///
+/// ```
+/// use anira_traits::{InferenceConfig, InputTensor, OutputTensor};
+/// use std::time::Duration;
+///
+/// let config = InferenceConfig::builder()
+///     .input(InputTensor::stream("input", 64))
+///     .input(InputTensor::state("h_in", "h_out"))
+///     .output(OutputTensor::stream("output", 64))
+///     .max_inference(Duration::from_micros(800))
+///     .build()?;
+/// assert_eq!(config.inputs().len(), 2);
+/// # Ok::<(), anira_traits::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct InferenceConfig {
+    inputs: Vec<InputTensor>,
+    outputs: Vec<OutputTensor>,
+    max_inference: Option<Duration>,
+    warm_up: u32,
+    engines: usize,
+    blocking_ppm: u32,
+    priority: i32,
+    sample_rate: Option<f64>,
+    max_catch_up: usize,
+}
+
+impl InferenceConfig {
+    /// Starts a configuration with no tensors.
+    #[must_use]
+    pub fn builder() -> InferenceConfigBuilder {
+        InferenceConfigBuilder::new()
+    }
+
+    /// The input tensors, in the order they were added; streams among them are numbered in this order.
+    #[must_use]
+    pub fn inputs(&self) -> &[InputTensor] {
+        &self.inputs
+    }
+
+    /// The output tensors, in the order they were added; streams among them are numbered in this order.
+    #[must_use]
+    pub fn outputs(&self) -> &[OutputTensor] {
+        &self.outputs
+    }
+
+    /// The longest that one inference takes, if declared.
+    #[must_use]
+    pub fn max_inference(&self) -> Option<Duration> {
+        self.max_inference
+    }
+
+    /// The same configuration with this worst inference time.
+    #[must_use]
+    pub fn with_max_inference(mut self, time: Duration) -> Self {
+        self.max_inference = Some(time);
+        self
+    }
+
+    /// Inferences that each engine runs on silence before its first real one.
+    #[must_use]
+    pub fn warm_up(&self) -> u32 {
+        self.warm_up
+    }
+
+    /// Engines that may run at once (1 for a model with state).
+    #[must_use]
+    pub fn engines(&self) -> usize {
+        self.engines
+    }
+
+    /// The share of a block's time that the audio thread may wait for results, in millionths (0 to 1,000,000).
+    #[must_use]
+    pub fn blocking_ppm(&self) -> u32 {
+        self.blocking_ppm
+    }
+
+    /// The session's priority above others in the same pool; higher goes first. 0 unless set.
+    #[must_use]
+    pub fn priority(&self) -> i32 {
+        self.priority
+    }
+
+    /// The sample rate in Hz that the model was made for, if it matters.
+    #[must_use]
+    pub fn sample_rate(&self) -> Option<f64> {
+        self.sample_rate
+    }
+
+    /// Hops that may wait although their time has passed; older ones are dropped.
+    #[must_use]
+    pub fn max_catch_up(&self) -> usize {
+        self.max_catch_up
+    }
+
+    /// Whether any input is a state that the library feeds back.
+    #[must_use]
+    pub fn has_state(&self) -> bool {
+        self.inputs.iter().any(|t| matches!(t.role, InputRole::State { .. }))
+    }
+}

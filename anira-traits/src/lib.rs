@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod backend;
+pub mod config;
+mod error;
+mod host;
+mod plan;
+mod processor;
+mod scheduler;
+mod span;
+mod tensor;
+
+pub use backend::{
+    Backend, Engine, EngineRequest, InternalState, LoadRequest, Model, ModelSource, RealtimeSafe, WorkerScope,
+};
+pub use config::{
+    Axis, InferenceConfig, InferenceConfigBuilder, InputRole, InputTensor, Layout, OutputRole, OutputTensor,
+};
+pub use error::{Error, ErrorKind, Result};
+pub use host::{BlockSize, HostConfig, MAX_BLOCK, Mode};
+pub use plan::{SessionPlan, StreamPlan, Strides};
+pub use processor::{
+    EmitPart, HopEmit, HopProcessor, HopWorker, Hops, PrePostProcessor, Windows, WorkerPart,
+};
+pub use scheduler::{Attachment, Ran, Scheduler, Submit, Terms, Timing, Work};
+pub use span::Span;
+pub use tensor::{DType, Signature, TensorData, TensorInfo, TensorView, TensorViewMut, shape_text};
