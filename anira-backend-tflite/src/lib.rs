@@ -1,1 +1,8 @@
-//! .
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod litert;
+mod tflite;
+
+pub use litert::{LiteRt, LiteRtEngine, LiteRtModel};
+pub use tflite::{TfLite, TfLiteEngine, TfLiteModel};
