@@ -1,1 +1,11 @@
-//! .
+#![doc = include_str!("../README.md")]
+
+mod buffer;
+mod bypass;
+mod closure;
+mod hop;
+mod slow;
+
+pub use bypass::{Bypass, BypassEngine, BypassModel};
+pub use closure::{FnBackend, FnEngine, FnModel, Inputs, Outputs};
+pub use slow::{Delay, Slow, SlowEngine, SlowModel, Wait};
