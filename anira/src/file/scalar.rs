@@ -1,0 +1,86 @@
+//! Values that a file may spell in several ways: one number or many, and options of any simple type.
+
+use serde::{Deserialize, Serialize};
+
+/// One number for all elements, or a list with one per element. True counts as 1, false as 0.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "must be a number, true, false or a list of these")]
+pub(super) enum Numbers {
+    One(Number),
+    Many(Vec<Number>),
+}
+
+/// A number, or a boolean that stands for one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "must be a number, true or false")]
+pub(super) enum Number {
+    Bool(bool),
+    Number(f64),
+}
+
+impl Number {
+    fn value(self) -> f64 {
+        match self {
+            Self::Bool(truth) => f64::from(u8::from(truth)),
+            Self::Number(number) => number,
+        }
+    }
+}
+
+impl Numbers {
+    /// As a configuration wants them.
+    pub(super) fn values(&self) -> Vec<f64> {
+        match self {
+            Self::One(number) => vec![number.value()],
+            Self::Many(numbers) => numbers.iter().map(|n| n.value()).collect(),
+        }
+    }
+
+    /// The shortest spelling of these values.
+    pub(super) fn of(values: &[f64]) -> Self {
+        match values {
+            [one] => Self::One(Number::Number(*one)),
+            many => Self::Many(many.iter().copied().map(Number::Number).collect()),
+        }
+    }
+}
+
+/// An engine's option; backends read its text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "must be a string, a number, true or false")]
+pub(super) enum OptionValue {
+    Bool(bool),
+    Integer(i64),
+    Number(f64),
+    Text(String),
+}
+
+impl OptionValue {
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Bool(truth) => truth.to_string(),
+            Self::Integer(number) => number.to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+/// What an input tensor is to the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum InputKind {
+    Stream,
+    Parameter,
+    State,
+    Constant,
+}
+
+/// What an output tensor is to the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum OutputKind {
+    Stream,
+    Parameter,
+    State,
+}
