@@ -1,7 +1,7 @@
 """Train one of the amp models on the overdrive for a number of minutes.
 
 Writes models/weights/<model>.npz, models/<model>.loss.csv and
-models/<model>.loss.svg, and prints the error on playing it never saw.
+models/<model>.loss.svg, and prints what `judge` says of the model.
 
     python -m train.train --model amp-tcn-29k --minutes 12 --seed 1
 """
@@ -16,10 +16,11 @@ import torch
 
 from . import networks
 from .data import held_out_pair, training_pair
+from .judge import PRE_EMPHASIS, error_to_signal, report
 from .paths import MODELS
 from .plot import plot_loss
+from .quick_conv import use_quick_conv
 
-PRE_EMPHASIS = 0.95
 QUIET = 1e-4  # mean square below which a clip's error is not magnified
 VALIDATE_EVERY = 20.0  # seconds of training
 
@@ -42,23 +43,14 @@ def loss_of(got, wanted):
     return plain + bright + offset.mean()
 
 
-def error_to_signal(got, wanted):
-    """Plain error-to-signal ratio of two 1-D arrays."""
-    return float(np.sum((got - wanted) ** 2) / np.sum(wanted**2))
-
-
-def bright_error_to_signal(got, wanted):
-    """The same ratio after pre-emphasis."""
-    return error_to_signal(*(x[1:] - PRE_EMPHASIS * x[:-1] for x in (got, wanted)))
-
-
 class TcnSteps:
     """Random clips, each long enough for every output to see its whole past."""
 
-    BATCH, LENGTH, RATE, LAST_RATE = 4, 16_384, 4e-3, 5e-5
+    BATCH, LENGTH, RATE, LAST_RATE = 2, 16_384, 4e-3, 5e-5
 
     def __init__(self, model, clean, driven, rng):
         self.model, self.clean, self.driven, self.rng = model, clean, driven, rng
+        use_quick_conv(model)
 
     def losses(self):
         past = self.model.history
@@ -71,7 +63,7 @@ class TcnSteps:
 class LstmSteps:
     """Random clips read in stretches; the state goes on, the gradient does not."""
 
-    BATCH, LENGTH, STRETCH, WARM_UP, RATE, LAST_RATE = 40, 9_216, 1_024, 1_024, 6e-3, 1e-4
+    BATCH, LENGTH, STRETCH, WARM_UP, RATE, LAST_RATE = 40, 9_216, 512, 1_024, 6e-3, 1e-4
 
     def __init__(self, model, clean, driven, rng):
         self.model, self.clean, self.driven, self.rng = model, clean, driven, rng
@@ -144,7 +136,6 @@ def main():
     torch.manual_seed(args.seed)
     clean, driven = training_pair(args.audio_minutes, args.seed)
     watch_clean, watch_driven = held_out_pair(0.5, args.seed)
-    test_clean, test_driven = held_out_pair(1.0, args.seed + 10_000)
 
     model = networks.LEARNED[args.model]()
     steps = STEPS[args.model](model, clean, driven, np.random.default_rng(args.seed))
@@ -163,10 +154,7 @@ def main():
         writer.writerows((s, u, f"{a:.6f}", f"{b:.6f}") for s, u, a, b in rows)
     plot_loss(args.model, rows)
 
-    got = networks.run_whole(model, test_clean)
-    print(f"test ESR {error_to_signal(got, test_driven):.5f}")
-    print(f"test ESR, pre-emphasised {bright_error_to_signal(got, test_driven):.5f}")
-    print(f"test peak {np.abs(got).max():.3f}, offset {np.mean(got - test_driven):.2e}")
+    report(args.model)
 
 
 if __name__ == "__main__":
