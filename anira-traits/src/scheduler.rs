@@ -82,6 +82,9 @@ pub trait Scheduler<E: Engine>: Send + Sync + 'static {
     /// The owner's end.
     type Attachment<W: Work<Engine = E>>: Attachment;
 
+    /// Whether it may serve an audio callback. Sessions that are prepared for real time refuse it if not.
+    const REALTIME: bool = true;
+
     /// How slots relate to callbacks. Control thread.
     fn timing(&self) -> Timing;
 

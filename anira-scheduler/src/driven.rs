@@ -1,0 +1,113 @@
+//! [`Driven`]: the user's threads, or a host's thread pool, run the slots.
+
+use std::time::Duration;
+
+use anira_traits::{Attachment, Engine, Error, Ran, Result, Scheduler, Submit, Terms, Timing, Work};
+
+use crate::denormals::FlushToZero;
+use crate::registry::{Entry, Registry, View};
+use crate::sync::{Arc, thread};
+
+/// A scheduler without threads: whoever holds a [`Driver`] runs slots when it likes. Clones serve the same sessions.
+#[derive(Clone, Debug)]
+pub struct Driven {
+    registry: Arc<Registry>,
+    workers: usize,
+}
+
+/// One thread's access to the sessions of a [`Driven`] scheduler. Threads may come and go, each with its own.
+#[derive(Debug)]
+pub struct Driver {
+    registry: Arc<Registry>,
+    view: View,
+}
+
+impl Driven {
+    /// A scheduler that counts on `workers` threads to drive it at once: the latency assumes as much.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](anira_traits::ErrorKind::Config) for 0.
+    pub fn new(workers: usize) -> Result<Self> {
+        if workers == 0 {
+            return Err(Error::config("workers", 0, "at least one thread must drive"));
+        }
+        Ok(Self { registry: Arc::default(), workers })
+    }
+
+    /// Access for one thread. Any thread; allocates.
+    #[must_use]
+    pub fn driver(&self) -> Driver {
+        Driver { registry: self.registry.clone(), view: View::default() }
+    }
+}
+
+impl Driver {
+    /// Runs the most urgent slot on this thread, if there is one. Flushes denormals meanwhile and restores the
+    /// thread's mode after. Any thread but a session's own audio thread in real time.
+    pub fn run_one(&mut self) -> bool {
+        self.view.refresh(&self.registry);
+        let _denormals = FlushToZero::new();
+        self.view.most_urgent().is_some_and(|entry| entry.run_one() == Ran::Slot)
+    }
+}
+
+impl<E: Engine> Scheduler<E> for Driven {
+    type Submit<W: Work<Engine = E>> = DrivenSubmit<W>;
+    type Attachment<W: Work<Engine = E>> = DrivenAttachment;
+
+    fn timing(&self) -> Timing {
+        Timing::Beside { workers: self.workers }
+    }
+
+    fn attach<W: Work<Engine = E>>(
+        &self,
+        work: Arc<W>,
+        terms: Terms,
+    ) -> Result<(DrivenSubmit<W>, DrivenAttachment)> {
+        let entry = Entry::new(work.clone(), terms.priority);
+        self.registry.add(entry.clone());
+        Ok((DrivenSubmit { work }, DrivenAttachment { registry: self.registry.clone(), entry: Some(entry) }))
+    }
+}
+
+/// The audio thread's end of an attachment to [`Driven`].
+#[derive(Debug)]
+pub struct DrivenSubmit<W> {
+    work: Arc<W>,
+}
+
+impl<W: Work> Submit for DrivenSubmit<W> {
+    fn submitted(&mut self) {}
+
+    /// Nobody may be driving: the caller runs the slot itself.
+    fn assist(&mut self) -> bool {
+        let _denormals = FlushToZero::new();
+        let ran = self.work.run_one() == Ran::Slot;
+        if !ran {
+            thread::yield_now();
+        }
+        ran
+    }
+}
+
+/// The owner's end of an attachment to [`Driven`].
+#[derive(Debug)]
+pub struct DrivenAttachment {
+    registry: Arc<Registry>,
+    entry: Option<Arc<Entry>>,
+}
+
+impl Attachment for DrivenAttachment {
+    fn detach(&mut self, timeout: Duration) -> Result<()> {
+        match self.entry.take() {
+            Some(entry) => self.registry.remove(&entry, timeout),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for DrivenAttachment {
+    fn drop(&mut self) {
+        let _ = self.detach(Duration::from_secs(10));
+    }
+}

@@ -1,0 +1,71 @@
+//! A value of several words, published by the audio thread, read by anyone: a sequence lock over atomic words.
+
+use crate::sync::{AtomicU64, Ordering, fence};
+
+/// The latest value of `len` words. The writer is wait-free and alone; readers retry while it writes.
+#[derive(Debug)]
+pub struct Latest {
+    /// Odd while a write is going on.
+    sequence: AtomicU64,
+    words: Box<[AtomicU64]>,
+}
+
+impl Latest {
+    /// `len` zeros. Allocates.
+    #[must_use]
+    pub fn new(len: usize) -> Self {
+        Self { sequence: AtomicU64::new(0), words: (0..len).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    /// Publishes a value. One thread at a time (the audio thread); wait-free.
+    pub fn publish(&self, words: impl IntoIterator<Item = u64>) {
+        let before = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(before.wrapping_add(1), Ordering::Relaxed);
+        // Pairs with the fence in `read`: who sees a word of this write sees the odd sequence too.
+        fence(Ordering::Release);
+        self.words.iter().zip(words).for_each(|(word, value)| word.store(value, Ordering::Relaxed));
+        // Pairs with the acquire in `read`: who sees the even sequence sees all words.
+        self.sequence.store(before.wrapping_add(2), Ordering::Release);
+    }
+
+    /// How often a value was published, and the words of the latest. Any thread but the audio thread: it repeats while a
+    /// write is going on.
+    #[must_use]
+    pub fn read(&self) -> (u64, Vec<u64>) {
+        loop {
+            let before = self.sequence.load(Ordering::Acquire);
+            let words = self.words.iter().map(|word| word.load(Ordering::Relaxed)).collect();
+            fence(Ordering::Acquire);
+            if before % 2 == 0 && before == self.sequence.load(Ordering::Relaxed) {
+                return (before / 2, words);
+            }
+            std::hint::spin_loop();
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_never_see_a_torn_value() {
+        let latest = Latest::new(8);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut last = 0;
+                while last < 50_000 {
+                    let (count, words) = latest.read();
+                    assert!(words.iter().all(|w| *w == count), "{count}: {words:?}");
+                    assert!(count >= last);
+                    last = count;
+                }
+            });
+            let mut n = 0;
+            while !reader.is_finished() {
+                n += 1;
+                latest.publish([n; 8]);
+            }
+        });
+    }
+}

@@ -1,0 +1,116 @@
+//! The input history of one stream: written once by the audio thread, read in place by workers.
+//!
+//! Positions count samples from the session's start and never go back; position `p` lies at `p mod capacity`. Which
+//! positions are readable is decided by the slot protocol: a worker reads the windows of a slot that it claimed until
+//! it releases the slot's input; the audio thread writes only positions whose predecessors at `p - capacity` no unreleased slot
+//! may still read ([`Producer::room`](super::Producer::room)).
+
+#![allow(unsafe_code, reason = "slices of shared sample memory")]
+
+use anira_traits::Span;
+
+#[cfg(loom)]
+use crate::sync::UnsafeCell as Track;
+use std::cell::UnsafeCell;
+
+/// The shape of one input stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamShape {
+    /// Channels over all lanes.
+    pub channels: usize,
+    /// New samples per slot.
+    pub hop: usize,
+    /// Past samples in front of the hop.
+    pub context: usize,
+    /// Samples per channel that the history holds.
+    pub capacity: usize,
+}
+
+/// Planar sample memory, shared between one writer and many readers on disjoint positions.
+pub(super) struct History {
+    shape: StreamShape,
+    samples: Box<[UnsafeCell<f32>]>,
+    /// Loom cannot see raw slices: one tracked cell per position stands for the samples there.
+    #[cfg(loom)]
+    track: Box<[Track<()>]>,
+}
+
+// SAFETY: the cells are plain floats; the slot protocol (module text) never lets a write meet another access to the same
+// position, and orders both by the release and acquire of the slot's state word.
+unsafe impl Sync for History {}
+
+impl History {
+    pub(super) fn new(shape: StreamShape) -> Self {
+        let len = shape.channels * shape.capacity;
+        Self {
+            shape,
+            // Written, not only reserved: every page is touched here, so that no callback meets a page fault.
+            samples: (0..len).map(|_| UnsafeCell::new(0.0)).collect(),
+            #[cfg(loom)]
+            track: (0..shape.capacity).map(|_| Track::new(())).collect(),
+        }
+    }
+
+    pub(super) fn shape(&self) -> StreamShape {
+        self.shape
+    }
+
+    /// Where `len` samples from `position` lie: (start, length before the ring's end, length after).
+    fn locate(&self, position: u64, len: usize) -> (usize, usize, usize) {
+        let start = (position % self.shape.capacity as u64) as usize;
+        let first = len.min(self.shape.capacity - start);
+        (start, first, len - first)
+    }
+
+    /// Hands `write` the two pieces of memory for `len` samples of `channel` from `position`, in order.
+    ///
+    /// # Safety
+    /// The caller is the stream's one writer and no slot that may still be read covers a position that is congruent to one in
+    /// `position..position + len`; `channel` is below the shape's, `len` at most its capacity.
+    pub(super) unsafe fn write(
+        &self,
+        channel: usize,
+        position: u64,
+        len: usize,
+        mut write: impl FnMut(&mut [f32], usize),
+    ) {
+        let (start, first, second) = self.locate(position, len);
+        #[cfg(loom)]
+        (start..start + first).chain(0..second).for_each(|i| self.track[i].with_mut(|_| ()));
+        let base = channel * self.shape.capacity;
+        for (offset, len, done) in [(base + start, first, 0), (base, second, first)] {
+            if let Some(cells) = self.samples.get(offset..offset + len) {
+                // SAFETY: the range was bounds-checked just above, `UnsafeCell<f32>` has the layout of `f32`, and by this
+                // function's contract nobody else touches these positions while the slice lives.
+                let slice = unsafe { std::slice::from_raw_parts_mut(cells.as_ptr() as *mut f32, len) };
+                write(slice, done);
+            }
+        }
+    }
+
+    /// The `window` samples of `channel` that end before position `end`; those before `origin` are silence.
+    ///
+    /// # Safety
+    /// The caller has claimed a slot with this window and not yet released its input, and the span does not outlive that.
+    pub(super) unsafe fn span(&self, channel: usize, origin: u64, end: u64) -> Span<'_> {
+        let window = self.shape.context + self.shape.hop;
+        let len = (end - origin).min(window as u64) as usize;
+        let (start, first, second) = self.locate(end - len as u64, len);
+        #[cfg(loom)]
+        (start..start + first).chain(0..second).for_each(|i| self.track[i].with(|_| ()));
+        let base = channel * self.shape.capacity;
+        let slice = |offset: usize, len: usize| match self.samples.get(offset..offset + len) {
+            // SAFETY: the range was bounds-checked, the layout is that of `f32`, and by this function's contract the writer
+            // stays away from these positions while the span lives.
+            Some(cells) => unsafe { std::slice::from_raw_parts(cells.as_ptr() as *const f32, len) },
+            None => &[],
+        };
+        Span::new(window - len, slice(base + start, first), slice(base, second))
+    }
+}
+
+impl std::fmt::Debug for History {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("History").field("shape", &self.shape).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+//! The only place that names a synchronisation primitive: the standard library's, or loom's when it explores.
+
+#[cfg(loom)]
+pub(crate) use loom::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
+};
+#[cfg(not(loom))]
+pub(crate) use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, TryLockError, Weak,
+    atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
+};
+
+#[cfg(not(loom))]
+pub(crate) use std::thread;
+
+/// A cell whose exclusive use is decided by a protocol, with loom's interface: loom then checks the protocol.
+#[cfg(loom)]
+pub(crate) use loom::cell::UnsafeCell;
+
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}
+
+/// Locks, whatever a panicking holder left behind: every value behind these locks is valid at each step.
+#[cfg(not(loom))]
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A word that threads sleep on. `wait` returns when the word differs from `seen` or after a wake-up, perhaps early.
+#[cfg(not(loom))]
+#[derive(Debug, Default)]
+pub(crate) struct Futex(AtomicU32);
+
+#[cfg(not(loom))]
+impl Futex {
+    pub(crate) fn load(&self) -> u32 {
+        // Acquire pairs with the Release in `bump`: who reads a bumped word sees what was published before it.
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn wait(&self, seen: u32) {
+        atomic_wait::wait(&self.0, seen);
+    }
+
+    /// Changes the word and wakes all sleepers: one futex call.
+    pub(crate) fn bump(&self) {
+        self.0.fetch_add(1, Ordering::Release);
+        atomic_wait::wake_all(&self.0);
+    }
+}
+
+/// Loom has no futex: a condition variable under a lock stands for it.
+#[cfg(loom)]
+#[derive(Debug, Default)]
+pub(crate) struct Futex {
+    word: AtomicU32,
+    lock: loom::sync::Mutex<()>,
+    condition: loom::sync::Condvar,
+}
+
+#[cfg(loom)]
+#[allow(clippy::unwrap_used, reason = "loom's locks fail only after a panic, which ends the model anyway")]
+impl Futex {
+    pub(crate) fn load(&self) -> u32 {
+        self.word.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn wait(&self, seen: u32) {
+        let guard = self.lock.lock().unwrap();
+        if self.word.load(Ordering::Relaxed) == seen {
+            drop(self.condition.wait(guard).unwrap());
+        }
+    }
+
+    pub(crate) fn bump(&self) {
+        let guard = self.lock.lock().unwrap();
+        self.word.fetch_add(1, Ordering::Release);
+        drop(guard);
+        self.condition.notify_all();
+    }
+}

@@ -1,0 +1,196 @@
+//! Counters and histograms of one session: written wait-free by audio thread and workers, read by anyone at any time.
+
+use crate::sync::{AtomicU64, Ordering};
+
+/// Sub-buckets per octave: a bucket's bounds differ by at most an eighth.
+const STEPS: u64 = 8;
+const BUCKETS: usize = 8 * 42;
+
+/// Times in logarithmic buckets, from 1 ns to an hour.
+#[derive(Debug)]
+pub struct Histogram {
+    buckets: Box<[AtomicU64]>,
+    max: AtomicU64,
+}
+
+/// A histogram's contents at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HistogramSnapshot {
+    counts: Vec<u64>,
+    /// The largest time, in nanoseconds, exactly.
+    pub max: u64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self { buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(), max: AtomicU64::new(0) }
+    }
+}
+
+fn bucket(nanos: u64) -> usize {
+    if nanos < STEPS {
+        return nanos as usize;
+    }
+    let octave = u64::from(nanos.ilog2());
+    let step = (nanos >> (octave - 3)) - STEPS;
+    (((octave - 2) * STEPS + step) as usize).min(BUCKETS - 1)
+}
+
+/// The largest time that falls into a bucket.
+fn upper(bucket: usize) -> u64 {
+    let (octave, step) = (bucket as u64 / STEPS, bucket as u64 % STEPS);
+    match octave {
+        0 => step,
+        _ => ((STEPS + step + 1) << (octave - 1)) - 1,
+    }
+}
+
+impl Histogram {
+    /// Counts one time, in nanoseconds. Any thread; wait-free.
+    pub fn record(&self, nanos: u64) {
+        if let Some(bucket) = self.buckets.get(bucket(nanos)) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+        self.max.fetch_max(nanos, Ordering::Relaxed);
+    }
+
+    /// A copy. Any thread; allocates.
+    #[must_use]
+    pub fn snapshot(&self) -> HistogramSnapshot {
+        HistogramSnapshot {
+            counts: self.buckets.iter().map(|b| b.load(Ordering::Relaxed)).collect(),
+            max: self.max.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl HistogramSnapshot {
+    /// Times counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The time in nanoseconds that the share `p` (0 to 1) of all times does not exceed, to an eighth; 0 if there are none.
+    #[must_use]
+    pub fn percentile(&self, p: f64) -> u64 {
+        let rank = ((self.count() as f64 * p.clamp(0.0, 1.0)).ceil() as u64).max(1);
+        let mut seen = 0;
+        for (bucket, count) in self.counts.iter().enumerate() {
+            seen += count;
+            if *count > 0 && seen >= rank {
+                return upper(bucket).min(self.max);
+            }
+        }
+        0
+    }
+}
+
+/// One session's counters. All are monotonic.
+#[derive(Debug, Default)]
+pub struct Telemetry {
+    submitted: AtomicU64,
+    done: AtomicU64,
+    failed: AtomicU64,
+    dropped: AtomicU64,
+    late_samples: AtomicU64,
+    late_blocks: AtomicU64,
+    inference: Histogram,
+}
+
+/// One session's counters at one moment: `submitted >= done + failed + dropped`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TelemetrySnapshot {
+    /// Hops that became complete.
+    pub submitted: u64,
+    /// Hops that an engine answered.
+    pub done: u64,
+    /// Hops whose engine failed, or answered with something that is no number.
+    pub failed: u64,
+    /// Hops that no engine was given: dropped for want of time or room, or taken back by a reset.
+    pub dropped: u64,
+    /// Samples per channel that the audio thread needed and did not have.
+    pub late_samples: u64,
+    /// Callbacks that lacked at least one sample.
+    pub late_blocks: u64,
+    /// How long slots ran: preparation, inference and finish, all lanes.
+    pub inference: HistogramSnapshot,
+}
+
+impl Telemetry {
+    /// A hop was submitted. Audio thread; wait-free.
+    pub fn count_submitted(&self) {
+        self.submitted.fetch_add(1, Ordering::Release);
+    }
+
+    /// A slot ended after `nanos`, with results or without. Worker; wait-free.
+    pub fn count_run(&self, ok: bool, nanos: u64) {
+        self.inference.record(nanos);
+        let counter = if ok { &self.done } else { &self.failed };
+        counter.fetch_add(1, Ordering::Release);
+    }
+
+    /// `hops` were given up before an engine saw them. Audio thread; wait-free.
+    pub fn count_dropped(&self, hops: u64) {
+        self.dropped.fetch_add(hops, Ordering::Release);
+    }
+
+    /// A callback lacked `samples` per channel. Audio thread; wait-free.
+    pub fn count_late(&self, samples: u64) {
+        self.late_samples.fetch_add(samples, Ordering::Relaxed);
+        self.late_blocks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A copy. Any thread; allocates. What ends is read before what begins, so that the sum never exceeds `submitted`.
+    #[must_use]
+    pub fn snapshot(&self) -> TelemetrySnapshot {
+        // Acquire: a hop seen as ended was submitted before, so `submitted`, read last, counts it.
+        let done = self.done.load(Ordering::Acquire);
+        let failed = self.failed.load(Ordering::Acquire);
+        let dropped = self.dropped.load(Ordering::Acquire);
+        TelemetrySnapshot {
+            done,
+            failed,
+            dropped,
+            late_samples: self.late_samples.load(Ordering::Relaxed),
+            late_blocks: self.late_blocks.load(Ordering::Relaxed),
+            inference: self.inference.snapshot(),
+            submitted: self.submitted.load(Ordering::Acquire),
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_in_order_and_no_wider_than_an_eighth() {
+        let mut last = 0;
+        for nanos in (0..100_000).chain((0..42).map(|e| 1 << e)) {
+            let at = bucket(nanos);
+            assert!(upper(at) >= nanos, "{nanos}");
+            assert!(upper(at) as f64 <= nanos as f64 * 1.125 + 1.0, "{nanos} in {}", upper(at));
+            if nanos < 100_000 {
+                assert!(at >= last);
+                last = at;
+            }
+        }
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn percentiles_of_a_known_set() {
+        let histogram = Histogram::default();
+        (1..=1000).for_each(|n| histogram.record(n * 1000));
+        let snapshot = histogram.snapshot();
+        assert_eq!((snapshot.count(), snapshot.max), (1000, 1_000_000));
+        for (p, right) in [(0.5, 500e3), (0.99, 990e3), (1.0, 1000e3)] {
+            let got = snapshot.percentile(p) as f64;
+            assert!((right..=right * 1.13).contains(&got), "{p}: {got}");
+        }
+        assert_eq!(Histogram::default().snapshot().percentile(0.5), 0);
+    }
+}
