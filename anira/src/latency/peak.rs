@@ -94,7 +94,6 @@ mod tests {
             height: 1_000_000,
         };
         assert!(s.peak().is_some());
-        assert_eq!(Staircase { slope: i128::MAX, width: i128::MAX - 1, ..s }.peak().is_some(), true);
         assert_eq!(Staircase { height: i128::MAX, ..s }.peak(), None);
     }
 }

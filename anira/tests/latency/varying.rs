@@ -1,0 +1,109 @@
+//! Varying blocks: an adversary that may send any sequence of them.
+
+use anira::latency::{Blocks, latency};
+use proptest::prelude::*;
+
+use crate::adversary::Adversary;
+use crate::simulation::{Fraction, Session, Simulation};
+use crate::{question, rational};
+
+/// Compares the library with the adversary, whose steps are `1/grid` of a sample.
+fn check(adversary: Adversary, grid: i64) -> usize {
+    let Adversary { min, max, hop, inference, engines, ratio } = adversary;
+    let worst = adversary.worst();
+    for hop_out in [hop / grid, 1, 2 * hop + 1] {
+        let query = question((max, grid), hop / grid, hop_out, (inference.0, inference.1 * grid))
+            .engines(engines as u64)
+            .blocking_ratio(rational(ratio))
+            .blocks(Blocks::Varying { min: rational((min, grid)) });
+        let answer = latency(&query).unwrap();
+        let needed = worst.lag * hop_out / hop;
+        if answer.exact {
+            assert_eq!(answer.samples as i64, needed, "{adversary:?} hop out {hop_out} {answer:?}");
+            assert_eq!(answer.slots as i64, worst.slots.max(1), "slots of {adversary:?}");
+        } else {
+            assert!(grid > 1, "{adversary:?} should be exact");
+            assert!(answer.samples as i64 >= needed, "{adversary:?} hop out {hop_out} {answer:?} {worst:?}");
+            assert!(answer.slots as i64 >= worst.slots, "slots of {adversary:?}");
+        }
+    }
+    worst.states
+}
+
+/// Inference times in halves of a step, up to what the engines can do.
+fn inference_times(hop: i64, engines: usize) -> impl Iterator<Item = Fraction> {
+    (0..=2 * hop * engines as i64).map(|halves| (halves, 2))
+}
+
+#[test]
+fn every_sequence_of_small_blocks() {
+    let (mut checked, mut states) = (0, 0);
+    for max in 1..=8 {
+        for min in 1..=max {
+            for hop in 1..=8 {
+                for engines in 1..=2 {
+                    for ratio in [(0, 1), (1, 3), (1, 2), (1, 1)] {
+                        for inference in inference_times(hop, engines) {
+                            states += check(Adversary { min, max, hop, inference, engines, ratio }, 1);
+                            checked += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!("{checked} configurations, {states} states");
+    assert!(checked > 30_000 && states > 500_000);
+}
+
+#[test]
+fn blocks_that_are_no_whole_samples_stay_below_the_bound() {
+    let mut checked = 0;
+    for max in [1, 3, 5, 6, 7, 9] {
+        for min in (1..=max).filter(|min| min % 2 == 1 || max % 2 == 1) {
+            for hop in [2, 4, 6] {
+                for ratio in [(0, 1), (1, 2)] {
+                    for inference in inference_times(hop, 1) {
+                        check(Adversary { min, max, hop, inference, engines: 1, ratio }, 2);
+                        checked += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(checked > 1_000, "{checked}");
+}
+
+proptest! {
+    #[test]
+    fn no_random_sequence_of_large_blocks_needs_more(
+        (max, min) in (1..=8192i64).prop_flat_map(|max| (Just(max), 1..=max)),
+        hop_in in 1..=4096i64,
+        hop_out in 1..=4096i64,
+        engines in 1..=4usize,
+        ratio in 0..=10i64,
+        load in 0..=100i64,
+        picks in prop::collection::vec(any::<(u8, u16)>(), 1..200),
+    ) {
+        let inference = (hop_in * engines as i64 * load, 100);
+        let session = Session { hop_in, hops_out: vec![hop_out], inference, engines, ratio: (ratio, 10) };
+        let mut simulation = Simulation::new(session, 1);
+        for (kind, pick) in picks {
+            simulation.callback(match kind % 4 {
+                0 => min,
+                1 => max,
+                _ => min + i64::from(pick) % (max - min + 1),
+            });
+        }
+        let query = question((max, 1), hop_in, hop_out, inference)
+            .engines(engines as u64)
+            .blocking_ratio(rational((ratio, 10)))
+            .blocks(Blocks::Varying { min: rational((min, 1)) });
+        let answer = latency(&query).unwrap();
+        let need = &simulation.need;
+        prop_assert!(answer.samples as i64 >= need.zero_fill[0]);
+        prop_assert!(answer.slots as i64 >= need.slots);
+        prop_assert!(answer.input_ring as i64 >= need.input);
+        prop_assert!(answer.output_ring as i64 >= answer.samples as i64 + need.surplus[0]);
+    }
+}
