@@ -1,2 +1,132 @@
-//! .
-fn main() {}
+//! The project's own commands: `cargo xtask <verb>`. The README says what they are for.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
+
+mod call;
+mod features;
+mod loom;
+mod mutation;
+mod plan;
+mod runner;
+mod table;
+mod tally;
+mod tidy;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Checks, tests and documents anira.
+///
+/// Needs cargo and nothing else: a missing rustfmt or clippy is installed through rustup. Every command that is run is
+/// shown first, so that it can be repeated by hand. With CI=true, Cargo.lock is taken as it is (--locked).
+///
+/// Exit code: 0 all passed, 1 a step failed, 2 the command line is wrong.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask check             while you work: a few minutes
+  cargo xtask test              before you push: everything, and a table of minutes at the end
+  cargo xtask test --list       what `test` would run, and what each step proves
+  LOOM_MAX_PREEMPTIONS=3 cargo xtask loom
+                                a deeper look at the hand-over between threads";
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Formatting, clippy, tidy and the unit tests: the quick part of `test`.
+    Check(Steps),
+    /// Everything: what CI runs, and what a change has to pass.
+    ///
+    /// Streams the output of every step, then prints a table of minutes per step, and as the last line the number of
+    /// tests that passed, failed and were ignored.
+    Test(Steps),
+    /// Builds the documentation of all library crates; a warning is an error.
+    Doc {
+        /// Open it in a browser afterwards.
+        #[arg(long)]
+        open: bool,
+    },
+    /// Text checks that no compiler makes; each finding says how to mend it.
+    ///
+    /// Where `unsafe` may stand and that it is explained, that the scheduler takes its atomics from one file, who may
+    /// depend on whom, how long files are, ignored tests without a reason, unfinished work, paths of somebody's
+    /// machine, line endings, what a crate's manifest has to hold, and that the README's first commands exist.
+    Tidy,
+    /// Model-checks the scheduler: loom runs its hand-overs in every order within a bound.
+    ///
+    /// The bound is the number of involuntary thread switches per run, LOOM_MAX_PREEMPTIONS, 2 unless set. What loom
+    /// finds is real; what it doesn't find within the bound is not proven absent.
+    Loom {
+        /// Also weaken each memory ordering of the scheduler in turn and see that some model fails.
+        #[arg(long)]
+        mutations: bool,
+    },
+}
+
+#[derive(Args)]
+struct Steps {
+    /// Run the remaining steps after one has failed.
+    #[arg(long)]
+    keep_going: bool,
+    /// Name the steps and what each proves; run nothing.
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    let verb = Cli::parse().verb;
+    match Workspace::find().and_then(|workspace| run(&verb, &workspace)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("cargo xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all went well.
+fn run(verb: &Verb, workspace: &Workspace) -> anyhow::Result<bool> {
+    match verb {
+        Verb::Check(steps) => Ok(go(&plan::check(), steps, workspace)),
+        Verb::Test(steps) => Ok(go(&plan::test(), steps, workspace)),
+        Verb::Doc { open } => plan::doc(workspace, *open).map(|()| true),
+        Verb::Tidy => tidy::run(workspace).map(|()| true),
+        Verb::Loom { mutations: false } => loom::run(workspace, &mut tally::Tally::default()).map(|()| true),
+        Verb::Loom { mutations: true } => mutation::run(workspace).map(|()| true),
+    }
+}
+
+fn go(plan: &[plan::Step], steps: &Steps, workspace: &Workspace) -> bool {
+    if steps.list {
+        print!("{}", table::contents(plan));
+        return true;
+    }
+    runner::run(plan, workspace, steps.keep_going)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_verb_says_what_it_does() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        for verb in command.get_subcommands() {
+            assert!(verb.get_about().is_some(), "{} has no description", verb.get_name());
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Runs a target on saved inputs, without a fuzzer.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The files at `path`: itself, or what lies directly in the directory, by name.
+///
+/// # Errors
+/// If `path` is neither, or cannot be listed.
+pub fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return if path.is_file() { Ok(vec![path.into()]) } else { Err(io::ErrorKind::NotFound.into()) };
+    }
+    let mut files = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    files.retain(|file| file.is_file());
+    files.sort();
+    Ok(files)
+}
+
+/// The main function of a target that was built without a fuzzer: runs `check` on every file that the arguments name.
+/// A fault ends the program with a panic, right after the name of the file.
+pub fn main(check: fn(&[u8])) -> ExitCode {
+    let mut inputs = 0;
+    for argument in std::env::args_os().skip(1) {
+        let path = PathBuf::from(argument);
+        let run = files(&path).and_then(|files| {
+            for file in files {
+                println!("{}", file.display());
+                check(&fs::read(&file)?);
+                inputs += 1;
+            }
+            Ok(())
+        });
+        if let Err(error) = run {
+            eprintln!("{}: {error}; give files or directories of saved inputs", path.display());
+            return ExitCode::from(2);
+        }
+    }
+    println!("{inputs} inputs passed");
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,154 @@
+//! One call of cargo: shown, run, its output streamed and counted.
+
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::tally::Tally;
+use crate::workspace::{Workspace, cargo, in_ci};
+
+/// A call of cargo, being put together.
+pub(crate) struct Call {
+    command: Command,
+    shown: String,
+}
+
+impl Call {
+    /// A call of this subcommand at the root of the repository.
+    pub(crate) fn new(workspace: &Workspace, subcommand: &str) -> Self {
+        let mut command = Command::new(cargo());
+        command.current_dir(&workspace.root);
+        let call = Self { command, shown: "cargo".into() }.args([subcommand]);
+        if in_ci() && subcommand != "fmt" { call.args(["--locked"]) } else { call }
+    }
+
+    /// The same call elsewhere.
+    pub(crate) fn directory(mut self, directory: &Path) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
+    /// The same call with these arguments more.
+    pub(crate) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        for arg in args {
+            self.command.arg(&arg);
+            self.shown.push(' ');
+            self.shown.push_str(&arg.as_ref().to_string_lossy());
+        }
+        self
+    }
+
+    /// The same call with this variable set.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self.shown = format!("{name}=\"{value}\" {}", self.shown);
+        self
+    }
+
+    /// The command that runs, for who needs more than this type offers.
+    pub(crate) fn into_command(self) -> Command {
+        self.command
+    }
+
+    /// Runs it; both outputs go where ours go.
+    pub(crate) fn run(mut self) -> Result<()> {
+        println!("$ {}", self.shown);
+        let status = self.command.status().with_context(|| self.not_started())?;
+        if !status.success() {
+            bail!("`{}` failed ({status})", self.shown);
+        }
+        Ok(())
+    }
+
+    /// Runs it, streams its standard output and adds the test results in it to `tally`.
+    pub(crate) fn tallied(mut self, tally: &mut Tally) -> Result<()> {
+        println!("$ {}", self.shown);
+        let not_started = self.not_started();
+        let mut child = self.command.stdout(Stdio::piped()).spawn().with_context(|| not_started.clone())?;
+        let mut ours = Tally::default();
+        if let Some(output) = child.stdout.take() {
+            stream(output, &mut io::stdout(), &mut ours).context("the output of the tests broke off")?;
+        }
+        let status = child.wait().context(not_started)?;
+        tally.add(ours);
+        if !status.success() {
+            bail!("`{}` failed ({status}), {ours}", self.shown);
+        }
+        if ours.programs == 0 {
+            bail!(
+                "`{}` reported no test results; if cargo words them in a new way, src/tally.rs has to learn it",
+                self.shown
+            );
+        }
+        Ok(())
+    }
+
+    /// Runs it and gives what it printed.
+    pub(crate) fn read(mut self) -> Result<String> {
+        println!("$ {}", self.shown);
+        let output = self.command.stderr(Stdio::inherit()).output().with_context(|| self.not_started())?;
+        if !output.status.success() {
+            bail!("`{}` failed ({})", self.shown, output.status);
+        }
+        String::from_utf8(output.stdout).with_context(|| format!("`{}` printed no UTF-8", self.shown))
+    }
+
+    fn not_started(&self) -> String {
+        format!("`{}` could not be started", self.shown)
+    }
+}
+
+/// Copies as it comes, and counts line by line.
+fn stream(mut from: impl Read, to: &mut impl Write, tally: &mut Tally) -> io::Result<()> {
+    let mut chunk = [0; 8192];
+    let mut line = Vec::new();
+    loop {
+        let n = match from.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        to.write_all(&chunk[..n])?;
+        to.flush()?;
+        for &byte in &chunk[..n] {
+            if byte == b'\n' {
+                tally.line(&String::from_utf8_lossy(&line));
+                line.clear();
+            } else {
+                line.push(byte);
+            }
+        }
+    }
+    tally.line(&String::from_utf8_lossy(&line));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one byte per read, as a slow child would.
+    struct Slow<'a>(&'a [u8]);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let n = self.0.len().min(1);
+            buffer[..n].copy_from_slice(&self.0[..n]);
+            self.0 = &self.0[n..];
+            Ok(n)
+        }
+    }
+
+    #[test]
+    fn a_result_is_counted_however_the_output_is_cut() {
+        let text = "noise\ntest result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\nmore";
+        let (mut shown, mut tally) = (Vec::new(), Tally::default());
+        stream(Slow(text.as_bytes()), &mut shown, &mut tally).unwrap();
+        assert_eq!(shown, text.as_bytes());
+        assert_eq!((tally.passed, tally.failed, tally.ignored, tally.programs), (3, 0, 1, 1));
+    }
+}

@@ -1,0 +1,122 @@
+//! Which steps a verb takes, and what each step runs.
+
+use anyhow::Result;
+
+use crate::call::Call;
+use crate::tally::Tally;
+use crate::workspace::Workspace;
+use crate::{features, loom, tidy, toolchain};
+
+/// One step of a verb.
+pub(crate) struct Step {
+    /// One word.
+    pub(crate) name: &'static str,
+    /// What holds when it passes.
+    pub(crate) proves: &'static str,
+    /// Does it, and adds the tests that it ran.
+    pub(crate) run: fn(&Workspace, &mut Tally) -> Result<()>,
+}
+
+const FMT: Step = Step { name: "fmt", proves: "the code is formatted by rustfmt.toml", run: fmt };
+const CLIPPY: Step = Step {
+    name: "clippy",
+    proves: "no warning in any target, with default features and in the libraries without",
+    run: clippy,
+};
+const TIDY: Step = Step {
+    name: "tidy",
+    proves: "the text checks of `cargo xtask tidy`",
+    run: |workspace, _| tidy::run(workspace),
+};
+
+/// The quick part.
+pub(crate) fn check() -> Vec<Step> {
+    let unit = Step { name: "unit", proves: "the unit tests of every crate pass", run: unit_tests };
+    vec![FMT, TIDY, CLIPPY, unit]
+}
+
+/// Everything.
+pub(crate) fn test() -> Vec<Step> {
+    vec![
+        FMT,
+        TIDY,
+        CLIPPY,
+        Step {
+            name: "doc",
+            proves: "the documentation builds without a warning",
+            run: |workspace, _| doc(workspace, false),
+        },
+        Step {
+            name: "debug",
+            proves: "all tests and documentation examples pass, unoptimised",
+            run: debug_tests,
+        },
+        Step {
+            name: "release",
+            proves: "the same tests pass as users build them, optimised",
+            run: release_tests,
+        },
+        Step {
+            name: "features",
+            proves: "each feature compiles alone, and without features no native code is built",
+            run: |workspace, _| features::run(workspace),
+        },
+        Step { name: "loom", proves: "the scheduler's models hold within the bound", run: loom::run },
+        Step { name: "fuzz", proves: "the fuzz targets build and their saved inputs pass", run: fuzz_replay },
+    ]
+}
+
+fn fmt(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+    toolchain::ensure(workspace, "fmt", "rustfmt")?;
+    Call::new(workspace, "fmt").args(["--all", "--check"]).run()?;
+    Call::new(workspace, "fmt").args(["--manifest-path", "fuzz/Cargo.toml", "--check"]).run()
+}
+
+fn clippy(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+    toolchain::ensure(workspace, "clippy", "clippy")?;
+    let deny = ["--", "-D", "warnings"];
+    Call::new(workspace, "clippy").args(["--workspace", "--all-targets"]).args(deny).run()?;
+    let libraries = workspace.libraries().flat_map(|package| ["-p", package.name.as_str()]);
+    Call::new(workspace, "clippy").args(libraries).args(["--no-default-features", "--lib"]).args(deny).run()
+}
+
+/// Documents every library. The program `anira` is left out: its pages would overwrite those of the library `anira`.
+pub(crate) fn doc(workspace: &Workspace, open: bool) -> Result<()> {
+    let call =
+        Call::new(workspace, "doc").env("RUSTDOCFLAGS", "-D warnings").args(["--workspace", "--no-deps"]);
+    let call = call.args(["--exclude", "anira-cli"]);
+    if open { call.args(["--open"]).run() } else { call.run() }
+}
+
+fn unit_tests(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    Call::new(workspace, "test").args(["--workspace", "--lib", "--bins", "--no-fail-fast"]).tallied(tally)
+}
+
+fn debug_tests(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    Call::new(workspace, "test").args(["--workspace", "--no-fail-fast"]).tallied(tally)
+}
+
+fn release_tests(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    let what =
+        ["--workspace", "--exclude", "xtask", "--release", "--lib", "--bins", "--tests", "--no-fail-fast"];
+    Call::new(workspace, "test").args(what).tallied(tally)
+}
+
+fn fuzz_replay(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    let target = workspace.target.join("fuzz").to_string_lossy().into_owned();
+    let place = ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", &target];
+    Call::new(workspace, "test").args(place).args(["--no-fail-fast"]).tallied(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn check_runs_nothing_but_a_part_of_test() {
+        let everything: Vec<_> = test().iter().map(|step| step.name).collect();
+        for step in check().iter().filter(|step| step.name != "unit") {
+            assert!(everything.contains(&step.name), "{} is not part of `test`", step.name);
+        }
+    }
+}

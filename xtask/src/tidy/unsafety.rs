@@ -1,0 +1,118 @@
+//! Where `unsafe` may stand, and that each use says why it is sound.
+
+use super::finding::Finding;
+use super::token::{Kind, Token, tokens};
+use super::tree::{File, Tree};
+
+/// Files, or directories ending in a slash, that may hold `unsafe`, and what they need it for.
+const PLACES: &[(&str, &str)] = &[
+    ("anira-traits/src/backend.rs", "declares the marker trait `RealtimeSafe`"),
+    ("anira-backend-custom/src/bypass.rs", "gives the marker to the bypass, which only copies"),
+    ("anira-scheduler/src/ring/", "slots that change their owner by an atomic word"),
+    ("anira-scheduler/src/priority.rs", "thread priorities of the operating system"),
+    ("anira-scheduler/src/denormals.rs", "the processor's flush-to-zero bit"),
+];
+
+/// All findings.
+pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
+    tree.files.iter().filter(|file| file.is_rust()).flat_map(|file| check_file(file, PLACES)).collect()
+}
+
+fn check_file(file: &File, places: &[(&str, &str)]) -> Vec<Finding> {
+    let tokens = tokens(&file.text);
+    let allowed = places.iter().any(|(place, _)| match place.strip_suffix('/') {
+        Some(_) => file.path.starts_with(place),
+        None => file.path == *place,
+    });
+    let mut findings = Vec::new();
+    for (i, token) in tokens.iter().enumerate().filter(|(_, token)| token.is_word("unsafe")) {
+        if !allowed {
+            findings.push(Finding::error(
+                &file.path,
+                token.line,
+                "`unsafe` in a file that is not on the list",
+                "write it safely, or add the file to PLACES in xtask/src/tidy/unsafety.rs with the reason",
+            ));
+        } else if needs_reason(&tokens, i) && !has_reason(&tokens, i) {
+            findings.push(Finding::error(
+                &file.path,
+                token.line,
+                "`unsafe` without a reason",
+                "put a comment `// SAFETY: …` right above, with the fact that makes it sound",
+            ));
+        }
+    }
+    findings
+}
+
+/// Blocks and impls promise something; `unsafe fn` and `unsafe trait` ask for it, and rustdoc's `# Safety` says what.
+fn needs_reason(tokens: &[Token<'_>], at: usize) -> bool {
+    let next = tokens[at + 1..].iter().find(|token| token.kind != Kind::Comment);
+    next.is_some_and(|token| token.is_mark("{") || token.is_word("impl"))
+}
+
+/// Whether a comment between the start of the statement and the keyword gives the reason.
+fn has_reason(tokens: &[Token<'_>], at: usize) -> bool {
+    tokens[..at]
+        .iter()
+        .rev()
+        .take_while(|token| !["{", "}", ";"].iter().any(|mark| token.is_mark(mark)))
+        .any(|token| token.kind == Kind::Comment && token.text.contains("SAFETY:"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: [usize; 0] = [];
+
+    const HERE: &[(&str, &str)] = &[("a/src/ring/", "ring"), ("a/src/one.rs", "one")];
+
+    fn lines(path: &str, text: &str) -> Vec<usize> {
+        let file = File { path: path.into(), text: text.into() };
+        check_file(&file, HERE).iter().map(|finding| finding.line).collect()
+    }
+
+    #[test]
+    fn unsafe_outside_the_list_is_found() {
+        let text = "fn a() {}\n// SAFETY: it is\nunsafe impl Send for A {}\n";
+        assert_eq!(lines("a/src/two.rs", text), [3]);
+        assert_eq!(lines("a/src/one.rs.rs", text), [3]);
+        assert_eq!(lines("a/src/one.rs", text), NONE);
+        assert_eq!(lines("a/src/ring/cell.rs", text), NONE);
+    }
+
+    #[test]
+    fn a_block_without_its_reason_is_found() {
+        let bad = "fn f() {\n    // SAFETY: the first is\n    unsafe { a() };\n    unsafe { b() };\n}\n";
+        assert_eq!(lines("a/src/one.rs", bad), [4]);
+        assert_eq!(lines("a/src/one.rs", "struct A;\n\nunsafe impl Send for A {}\n"), [3]);
+    }
+
+    #[test]
+    fn the_reason_may_stand_above_the_statement_and_above_attributes() {
+        let good = "\
+fn f() -> u8 {
+    // SAFETY: one line
+    #[allow(unused)]
+    let a =
+        unsafe { a() };
+    // SAFETY: two lines,
+    // of which this is the second
+    unsafe { b() }
+}
+/// # Safety
+/// The caller knows.
+unsafe fn g() {}
+";
+        assert_eq!(lines("a/src/one.rs", good), NONE);
+    }
+
+    #[test]
+    fn mentions_are_no_use() {
+        assert_eq!(
+            lines("x.rs", "// unsafe\nconst A: &str = \"unsafe { }\";\n#[allow(unsafe_code)]\nfn f() {}"),
+            NONE
+        );
+    }
+}
