@@ -28,6 +28,12 @@ impl Latest {
         self.sequence.store(before.wrapping_add(2), Ordering::Release);
     }
 
+    /// How often a value was published so far. Any thread; wait-free.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.sequence.load(Ordering::Acquire) / 2
+    }
+
     /// How often a value was published, and the words of the latest. Any thread but the audio thread: it repeats while a
     /// write is going on.
     #[must_use]
@@ -36,7 +42,7 @@ impl Latest {
             let before = self.sequence.load(Ordering::Acquire);
             let words = self.words.iter().map(|word| word.load(Ordering::Relaxed)).collect();
             fence(Ordering::Acquire);
-            if before % 2 == 0 && before == self.sequence.load(Ordering::Relaxed) {
+            if before.is_multiple_of(2) && before == self.sequence.load(Ordering::Relaxed) {
                 return (before / 2, words);
             }
             std::hint::spin_loop();

@@ -1,3 +1,23 @@
-//! .
+#![doc = include_str!("../README.md")]
 
+pub mod backends;
+mod bind;
+pub mod block;
+#[cfg(feature = "file")]
+pub mod file;
+mod handler;
 pub mod latency;
+pub mod prelude;
+pub mod suggest;
+
+pub use anira_scheduler as scheduler;
+pub use anira_traits as traits;
+pub use anira_traits::{
+    BlockSize, Error, ErrorKind, HostConfig, InferenceConfig, InputTensor, Mode, ModelSource, OutputTensor,
+    Result,
+};
+pub use block::{Sink, Source};
+pub use handler::{
+    Audio, Builder, Control, Crew, EngineOf, Fault, InferenceHandler, Job, Payload, PrepareReport, Prepared,
+    Session, Status,
+};

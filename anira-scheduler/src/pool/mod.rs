@@ -68,19 +68,18 @@ pub struct PoolBuilder {
 
 impl Pool {
     /// The pool that all sessions of this process share (more exactly: of this linked copy of the library). Half the
-    /// cores, at least one, at normal priority unless the system grants real-time workers. It exists while somebody holds it.
-    ///
-    /// # Errors
-    /// None today; kept for systems that refuse a pool.
-    pub fn shared() -> Result<Pool> {
+    /// cores, at least one; real-time workers where the system grants them, else of normal priority. It exists while
+    /// somebody holds it, its threads while a session is attached.
+    #[must_use]
+    pub fn shared() -> Pool {
         static SHARED: Mutex<Weak<Inner>> = Mutex::new(Weak::new());
         let mut shared = lock(&SHARED);
         if let Some(inner) = shared.upgrade() {
-            return Ok(Pool { inner });
+            return Pool { inner };
         }
-        let pool = Pool::builder().priority(Priority::Realtime(40)).build()?;
+        let pool = Pool::from(Pool::builder().priority(Priority::Realtime(40)).settings);
         *shared = Arc::downgrade(&pool.inner);
-        Ok(pool)
+        pool
     }
 
     /// A pool of one's own.
@@ -180,6 +179,12 @@ impl PoolBuilder {
         if settings.stack_size < 64 << 10 {
             return Err(Error::config("stack_size", settings.stack_size, "at least 65536 bytes"));
         }
+        Ok(Pool::from(settings))
+    }
+}
+
+impl From<Settings> for Pool {
+    fn from(settings: Settings) -> Self {
         let inner = Inner {
             settings,
             registry: Registry::default(),
@@ -187,7 +192,7 @@ impl PoolBuilder {
             stop: AtomicBool::new(false),
             crew: Mutex::new(Crew::default()),
         };
-        Ok(Pool { inner: Arc::new(inner) })
+        Pool { inner: Arc::new(inner) }
     }
 }
 

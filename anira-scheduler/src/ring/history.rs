@@ -51,10 +51,6 @@ impl History {
         }
     }
 
-    pub(super) fn shape(&self) -> StreamShape {
-        self.shape
-    }
-
     /// Where `len` samples from `position` lie: (start, length before the ring's end, length after).
     fn locate(&self, position: u64, len: usize) -> (usize, usize, usize) {
         let start = (position % self.shape.capacity as u64) as usize;
@@ -86,6 +82,25 @@ impl History {
                 write(slice, done);
             }
         }
+    }
+
+    /// Copies the samples of `channel` from `position` on.
+    ///
+    /// # Safety
+    /// The caller is the stream's one writer, so that nobody writes meanwhile; the positions lie within the last `capacity`
+    /// that were written; `channel` is below the shape's.
+    pub(super) unsafe fn copy(&self, channel: usize, position: u64, target: &mut [f32]) {
+        let (start, first, second) = self.locate(position, target.len());
+        let base = channel * self.shape.capacity;
+        let (head, tail) = target.split_at_mut(first);
+        for (offset, part) in [(base + start, head), (base, tail)] {
+            if let Some(cells) = self.samples.get(offset..offset + part.len()) {
+                // SAFETY: bounds-checked just above; by this function's contract nobody writes these positions now.
+                let source = unsafe { std::slice::from_raw_parts(cells.as_ptr() as *const f32, part.len()) };
+                part.copy_from_slice(source);
+            }
+        }
+        debug_assert_eq!(first + second, target.len());
     }
 
     /// The `window` samples of `channel` that end before position `end`; those before `origin` are silence.

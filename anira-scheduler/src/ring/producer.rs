@@ -160,6 +160,30 @@ impl<T, X> Producer<T, X> {
         }
     }
 
+    /// Reads back `len` samples of one channel, from sample `start` of this generation on: silence before its begin, and where
+    /// the history no longer reaches.
+    pub fn read(&self, stream: usize, channel: usize, start: i64, target: &mut [f32]) {
+        let (Some(cursor), Some(history)) = (self.streams.get(stream), self.ring.histories.get(stream))
+        else {
+            return target.fill(0.0);
+        };
+        let base = cursor.base as i64 + start;
+        let oldest = cursor.position.saturating_sub(cursor.shape.capacity as u64).max(cursor.origin) as i64;
+        let silent = (oldest - base).clamp(0, target.len() as i64) as usize;
+        let (zeros, rest) = target.split_at_mut(silent);
+        zeros.fill(0.0);
+        let from = base + silent as i64;
+        let there = (cursor.position as i64 - from).clamp(0, rest.len() as i64) as usize;
+        let (rest, beyond) = rest.split_at_mut(there);
+        beyond.fill(0.0);
+        if channel < cursor.shape.channels && !rest.is_empty() {
+            // SAFETY: only this thread writes the history, and it is here; workers only read.
+            unsafe { history.copy(channel, from as u64, rest) };
+        } else {
+            rest.fill(0.0);
+        }
+    }
+
     /// Publishes the next hop, which every input stream must have whole. `fill` writes the payload. `false`: no slot was free.
     pub fn submit(&mut self, deadline: u64, fill: impl FnOnce(&mut T)) -> bool {
         for _ in 0..self.hops.len() {

@@ -222,6 +222,13 @@ impl<T, X> Claim<'_, T, X> {
         Some(Parts { header, payload, executor, input: Input { ring: self.ring, header, index: self.index } })
     }
 
+    /// What runs the slot; also after the windows were given up.
+    pub fn executor(&mut self) -> Option<&mut X> {
+        let executor = self.ring.executors.get(self.executor)?;
+        // SAFETY: its `busy` flag is ours until `finish`; the borrow of `self` keeps a second one away.
+        Some(unsafe { executor.cell.with_mut(|p| &mut *p) })
+    }
+
     /// Hands the slot back to the audio thread, with results (`ok`) or without. With `withhold` the executor is never
     /// used again, unless it is the last: then it goes on, so that slots still come back (as failures, by its owner's doing).
     pub fn finish(mut self, ok: bool, withhold: bool) {

@@ -1,0 +1,10 @@
+//! The backends that this build carries, each behind the Cargo feature of its name.
+
+pub use anira_backend_custom::*;
+
+#[cfg(feature = "rten")]
+pub use anira_backend_onnx::Rten;
+#[cfg(any(feature = "tflite", feature = "litert"))]
+pub use anira_backend_tflite::{LiteRt, TfLite};
+#[cfg(feature = "torch")]
+pub use anira_backend_torch::Torch;

@@ -1,0 +1,194 @@
+//! [`Audio`]: the audio thread's half of a session.
+
+#![deny(clippy::indexing_slicing)]
+
+use anira_traits::{Backend, PrePostProcessor, Scheduler};
+
+use super::EngineOf;
+use super::job::Job;
+use super::stream::Streams;
+use crate::block::{Sink, Source};
+
+/// What a call on the audio thread has to say. Small, `Copy`, never an error to unwind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use = "a status tells of late samples and misuse"]
+#[non_exhaustive]
+pub struct Status {
+    /// Samples per channel that were wanting and were replaced by silence.
+    pub late_samples: u64,
+    /// What was wrong with the call, if anything. The block was then silenced as far as possible.
+    pub fault: Option<Fault>,
+}
+
+/// What can be wrong with a call on the audio thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The block has another number of channels than was prepared.
+    Channels,
+    /// The session has no stream of that number.
+    NoStream,
+    /// Parameters: no such parameter, a wrong number of values, or a value that is not finite.
+    Parameter,
+}
+
+impl Status {
+    /// Whether nothing was late and nothing wrong.
+    #[must_use]
+    pub fn is_ok(self) -> bool {
+        self.late_samples == 0 && self.fault.is_none()
+    }
+
+    pub(super) fn fault(fault: Fault) -> Self {
+        Self { fault: Some(fault), ..Self::default() }
+    }
+
+    fn and(self, later: Status) -> Self {
+        Self { late_samples: self.late_samples + later.late_samples, fault: self.fault.or(later.fault) }
+    }
+}
+
+pub(super) type State<B, P, S> = Streams<
+    EngineOf<B>,
+    P,
+    <S as Scheduler<EngineOf<B>>>::Submit<Job<EngineOf<B>, <P as PrePostProcessor>::Worker>>,
+>;
+
+/// The audio thread's half of a session: blocks in, blocks out, at once.
+///
+/// It is `Send` and used through `&mut`, so one thread at a time has it. Every method but [`Audio::latency`] is for the audio
+/// thread: wait-free, no allocation, no lock, no system call but the one wake-up of a sleeping worker. (Prepared for
+/// [offline](crate::Mode::Offline) rendering, the same calls wait for their results instead.) Dropping it is wait-free too:
+/// its memory goes back to the handler.
+///
+/// ```compile_fail
+/// # use anira::prelude::*;
+/// // Two threads cannot have it at once.
+/// fn share<T: Sync>(_: T) {}
+/// fn audio<B: Backend, P: PrePostProcessor, S: Scheduler<anira::EngineOf<B>>>(audio: anira::Audio<B, P, S>) { share(audio) }
+/// ```
+pub struct Audio<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> {
+    /// `None` only while it is being dropped.
+    state: Option<Box<State<B, P, S>>>,
+    home: rtrb::Producer<Box<State<B, P, S>>>,
+}
+
+impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> {
+    pub(super) fn new(state: Box<State<B, P, S>>, home: rtrb::Producer<Box<State<B, P, S>>>) -> Self {
+        Self { state: Some(state), home }
+    }
+
+    /// Processes a block in place: input stream 0 is taken from it, output stream 0 is written to it. Any length, also 0;
+    /// a block longer than was prepared is taken in parts.
+    pub fn process<K: Source + Sink + ?Sized>(&mut self, block: &mut K) -> Status {
+        let Some(state) = &mut self.state else { return Status::default() };
+        let frames = Source::frames(block);
+        let mut status = Status::default();
+        state.for_parts(frames, |state, start, part| {
+            let pushed = state.push(0, &*block, start, part);
+            status = status.and(pushed).and(state.pop(0, block, start, part));
+        });
+        status
+    }
+
+    /// Processes a block out of place: `input` goes to input stream 0, output stream 0 fills `output`.
+    pub fn process_into<I: Source + ?Sized, O: Sink + ?Sized>(
+        &mut self,
+        input: &I,
+        output: &mut O,
+    ) -> Status {
+        let Some(state) = &mut self.state else { return Status::default() };
+        let (taken, given) = (input.frames(), output.frames());
+        let mut status = Status::default();
+        state.for_parts(taken.max(given), |state, start, part| {
+            let part_in = part.min(taken.saturating_sub(start));
+            let part_out = part.min(given.saturating_sub(start));
+            if part_in > 0 {
+                status = status.and(state.push(0, input, start, part_in));
+            }
+            if part_out > 0 {
+                status = status.and(state.pop(0, output, start, part_out));
+            }
+        });
+        status
+    }
+
+    /// Hands in samples of one input stream. Hops that are complete in every input stream are submitted.
+    pub fn push<I: Source + ?Sized>(&mut self, stream: usize, input: &I) -> Status {
+        let Some(state) = &mut self.state else { return Status::default() };
+        let mut status = Status::default();
+        state.for_parts(input.frames(), |state, start, part| {
+            status = status.and(state.push(stream, input, start, part));
+        });
+        status
+    }
+
+    /// Hands in `frames` samples of silence: for an input that is not connected in this callback.
+    pub fn push_silence(&mut self, stream: usize, frames: usize) -> Status {
+        let Some(state) = &mut self.state else { return Status::default() };
+        let mut status = Status::default();
+        state.for_parts(frames, |state, _, part| status = status.and(state.push_silence(stream, part)));
+        status
+    }
+
+    /// Takes the next samples of one output stream.
+    pub fn pop<O: Sink + ?Sized>(&mut self, stream: usize, output: &mut O) -> Status {
+        let Some(state) = &mut self.state else { return Status::default() };
+        let mut status = Status::default();
+        state.for_parts(output.frames(), |state, start, part| {
+            status = status.and(state.pop(stream, output, start, part));
+        });
+        status
+    }
+
+    /// Begins anew: the streams after it are those of a session just prepared, zeros of the latency included. Results of
+    /// before are never heard. Parameters stay.
+    pub fn reset(&mut self) {
+        if let Some(state) = &mut self.state {
+            state.reset();
+        }
+    }
+
+    /// Sets a parameter, whole, from the audio thread: it applies from the next hop. `index` counts the parameters in the
+    /// configuration's order; see [`Audio::parameter_index`].
+    pub fn set_parameter(&mut self, index: usize, values: &[f64]) -> Status {
+        let Some(state) = &mut self.state else { return Status::default() };
+        state.set_parameter(index, values)
+    }
+
+    /// The index of a parameter, for [`Audio::set_parameter`].
+    #[must_use]
+    pub fn parameter_index(&self, name: &str) -> Option<usize> {
+        self.state.as_ref()?.shared().parameter_index(name)
+    }
+
+    /// Lets the input through, delayed by the reported latency, instead of the model's output. The change is a cross-fade
+    /// of 128 samples; the model keeps running, so that switching back is seamless. For output streams that have an input
+    /// stream of the same number, hop and channels; others become silent.
+    pub fn set_bypass(&mut self, bypass: bool) {
+        if let Some(state) = &mut self.state {
+            state.set_bypass(bypass);
+        }
+    }
+
+    /// The latency of an output stream in samples, the model's own included: what a host's delay compensation is told.
+    #[must_use]
+    pub fn latency(&self, stream: usize) -> Option<u64> {
+        self.state.as_ref()?.latency(stream)
+    }
+}
+
+impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Drop for Audio<B, P, S> {
+    fn drop(&mut self) {
+        if let Some(state) = self.state.take() {
+            // The ring has room for this one value, and its other end outlives this one: nothing is freed here.
+            let _ = self.home.push(state);
+        }
+    }
+}
+
+impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> std::fmt::Debug for Audio<B, P, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Audio").field("latency", &self.latency(0)).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,124 @@
+//! [`Control`]: what any thread may do with a session while it sounds.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anira_scheduler::{Telemetry, TelemetrySnapshot};
+use anira_traits::{Error, ErrorKind, Result};
+
+use super::parameter::{Parameter, Reading};
+use crate::bind::Binding;
+
+/// What a session's halves share: parameters, readings, counters, the last error.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) parameters: Vec<Parameter>,
+    pub(super) readings: Vec<Reading>,
+    pub(super) telemetry: Telemetry,
+    last_error: Mutex<Option<Error>>,
+}
+
+impl Shared {
+    pub(super) fn new(binding: &Binding) -> Self {
+        Self {
+            parameters: binding.parameters.iter().map(Parameter::new).collect(),
+            readings: binding.readings.iter().map(Reading::new).collect(),
+            telemetry: Telemetry::default(),
+            last_error: Mutex::new(None),
+        }
+    }
+
+    /// Keeps an error for whoever asks. Worker: never waits; while somebody is reading, the error is left out.
+    pub(super) fn report(&self, error: Error) {
+        if let Ok(mut last) = self.last_error.try_lock() {
+            *last = Some(error);
+        }
+    }
+}
+
+/// A handle to a session for any number of threads, none of them the audio thread: parameters, readings, counters, errors.
+#[derive(Clone, Debug)]
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+impl Control {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// The names of the parameters and how many values each has.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<(&str, usize)> {
+        self.shared.parameters.iter().map(|p| (p.name.as_str(), p.len())).collect()
+    }
+
+    /// Sets a parameter, whole: one value per element, or one for all. It applies from the next hop that is submitted. Any
+    /// thread; lock-free, and no inference ever sees a mixture of two settings.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`]: no such parameter, a wrong number of values, a value that is not finite.
+    pub fn set_parameter(&self, name: &str, values: &[f64]) -> Result<()> {
+        let parameter = self.shared.parameters.iter().find(|p| p.name == name).ok_or_else(|| {
+            let known: Vec<_> = self.shared.parameters.iter().map(|p| p.name.as_str()).collect();
+            Error::config("parameter", format_args!("`{name}`"), format_args!("one of: {}", known.join(", ")))
+        })?;
+        let at = |e: Error| e.at(format!("parameter `{name}`"));
+        if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
+            return Err(at(Error::config("value", bad, "finite numbers")));
+        }
+        let len = parameter.len();
+        let all = match values {
+            [one] => vec![*one; len],
+            values if values.len() == len => values.to_vec(),
+            values => {
+                return Err(at(Error::config("values", format_args!("{} values", values.len()), len)));
+            }
+        };
+        // Cells are short only while eight threads are inside at once; each leaves after a few stores.
+        while !parameter.set(&all) {
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+
+    /// A parameter's values as the audio thread last applied them. Any thread but the audio thread.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<Vec<f64>> {
+        self.shared.parameters.iter().find(|p| p.name == name).map(Parameter::current)
+    }
+
+    /// What the last collected inference said in the output `name`; `None` if there is no such reading or no inference
+    /// yet. Any thread but the audio thread.
+    #[must_use]
+    pub fn reading(&self, name: &str) -> Option<Vec<f64>> {
+        self.shared.readings.iter().find(|r| r.name == name).and_then(Reading::read)
+    }
+
+    /// The session's counters. Any thread; allocates.
+    #[must_use]
+    pub fn telemetry(&self) -> TelemetrySnapshot {
+        self.shared.telemetry.snapshot()
+    }
+
+    /// Takes the last error that an inference met, if any came since the last call. Any thread but the audio thread.
+    #[must_use]
+    pub fn last_error(&self) -> Option<Error> {
+        self.shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Shared {
+    pub(super) fn parameter_index(&self, name: &str) -> Option<usize> {
+        self.parameters.iter().position(|p| p.name == name)
+    }
+}
+
+/// The error for a panic's payload.
+pub(super) fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned());
+    Error::new(ErrorKind::Panicked, text).at("engine")
+}

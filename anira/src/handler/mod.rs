@@ -1,0 +1,190 @@
+//! [`InferenceHandler`]: one model in one plugin instance, from building to closing.
+
+mod audio;
+mod builder;
+mod bypass;
+mod control;
+mod job;
+mod output;
+mod parameter;
+mod payload;
+mod prepare;
+mod report;
+mod running;
+mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anira_traits::{
+    Backend, HopProcessor, HostConfig, InferenceConfig, Model, PrePostProcessor, Result, Scheduler,
+    StreamPlan,
+};
+
+pub use audio::{Audio, Fault, Status};
+pub use builder::Builder;
+pub use control::Control;
+pub use job::{Crew, Job};
+pub use payload::Payload;
+pub use report::{PrepareReport, Prepared};
+
+use crate::bind::Binding;
+use crate::latency::Latency;
+use control::Shared;
+use running::Running;
+
+/// The engine type of a backend.
+pub type EngineOf<B> = <<B as Backend>::Model as Model>::Engine;
+
+/// How long the drop of a handler waits for an inference that is running.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A model, its configuration, and who runs it: the owner of a session. Lives on control threads.
+///
+/// [`prepare`](Self::prepare) gives the audio thread's half, [`control`](Self::control) a handle for everybody else.
+///
+/// ```
+/// use anira::prelude::*;
+/// use std::time::Duration;
+///
+/// let config = InferenceConfig::builder()
+///     .input(InputTensor::stream("input", 512))
+///     .output(OutputTensor::stream("output", 512))
+///     .max_inference(Duration::from_millis(5))
+///     .build()?;
+/// let mut handler = InferenceHandler::builder(config).backend(Bypass).build()?;
+/// let Prepared { mut audio, report, .. } = handler.prepare(&HostConfig::fixed(48_000.0, 480))?;
+/// assert_eq!(report.latency[0].samples, 960);
+///
+/// // On the audio thread:
+/// let mut block = [0.0f32; 480];
+/// let status = audio.process(&mut [&mut block[..]]);
+/// assert!(status.is_ok());
+/// # Ok::<(), anira::Error>(())
+/// ```
+///
+/// There is nothing to process with before a prepare:
+///
+/// ```compile_fail
+/// # use anira::prelude::*;
+/// # let config = InferenceConfig::builder().input(InputTensor::stream("i", 8)).output(OutputTensor::stream("o", 8)).build().unwrap();
+/// let mut handler = InferenceHandler::builder(config).backend(Bypass).build().unwrap();
+/// handler.process(&mut [&mut [0.0f32; 8][..]]);
+/// ```
+pub struct InferenceHandler<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> {
+    // Sessions end before the scheduler and the model do: fields drop in this order.
+    running: Vec<Running<B, P, S>>,
+    spare: Vec<EngineOf<B>>,
+    shared: Arc<Shared>,
+    config: InferenceConfig,
+    binding: Binding,
+    outputs: Vec<StreamPlan>,
+    processor: P,
+    model: B::Model,
+    scheduler: S,
+    name: String,
+}
+
+/// [`InferenceHandler`] by the word that the design uses for the owner of a session.
+pub type Session<B, P = HopProcessor, S = anira_scheduler::Pool> = InferenceHandler<B, P, S>;
+
+impl InferenceHandler<anira_backend_custom::Bypass, HopProcessor, anira_scheduler::Pool> {
+    /// Starts building a handler for this configuration; the backend is chosen next.
+    #[must_use]
+    pub fn builder(config: InferenceConfig) -> Builder<(), HopProcessor, anira_scheduler::Pool> {
+        Builder::new(config)
+    }
+}
+
+impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandler<B, P, S> {
+    /// Makes ready for a host: allocates everything, warms engines up, attaches to the scheduler. Control thread; may block.
+    ///
+    /// An [`Audio`] of an earlier prepare works until it is dropped; if this prepare fails nothing has changed. The model is
+    /// not loaded again.
+    ///
+    /// # Errors
+    /// [`Host`](crate::ErrorKind::Host) and [`Config`](crate::ErrorKind::Config), naming the field;
+    /// [`Overload`](crate::ErrorKind::Overload) if the model cannot keep up; the engine's and the scheduler's own.
+    pub fn prepare(&mut self, host: &HostConfig) -> Result<Prepared<B, P, S>> {
+        self.reclaim();
+        let sizes = self.sizes(host)?;
+        let (running, prepared) = self.start(host, sizes)?;
+        self.running.push(running);
+        Ok(prepared)
+    }
+
+    /// The latency of each output stream that [`prepare`](Self::prepare) would give this host, in parts. Control thread.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn latency(&self, host: &HostConfig) -> Result<Vec<Latency>> {
+        self.sizes(host).map(|sizes| sizes.latency())
+    }
+
+    /// A handle for parameters, readings, counters and errors. Any thread.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control::new(self.shared.clone())
+    }
+
+    /// The loaded model. Any thread.
+    #[must_use]
+    pub fn model(&self) -> &B::Model {
+        &self.model
+    }
+
+    /// The configuration. Any thread.
+    #[must_use]
+    pub fn config(&self) -> &InferenceConfig {
+        &self.config
+    }
+
+    /// Ends all sessions of this handler: when this returns `Ok`, no engine runs or will run. Audio halves that still exist
+    /// give silence. Control thread; waits for running inferences, at most `timeout` each.
+    ///
+    /// # Errors
+    /// [`Timeout`](crate::ErrorKind::Timeout) if an engine did not come back; its memory is never freed.
+    pub fn close(mut self, timeout: Duration) -> Result<()> {
+        self.end(timeout)
+    }
+
+    /// Frees the memory of audio halves that were dropped.
+    fn reclaim(&mut self) {
+        running::sweep();
+        // What is over is detached and freed by being dropped.
+        self.running.retain(|running| !running.is_over());
+    }
+
+    fn end(&mut self, timeout: Duration) -> Result<()> {
+        let mut outcome = Ok(());
+        for mut running in self.running.drain(..) {
+            match running.detach(timeout) {
+                Ok(()) => running.bury(),
+                Err(error) => {
+                    // Somebody is still inside: what they use must outlive them, and nobody knows for how long.
+                    std::mem::forget(running);
+                    outcome = Err(error);
+                }
+            }
+        }
+        outcome
+    }
+}
+
+impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Drop for InferenceHandler<B, P, S> {
+    fn drop(&mut self) {
+        let _ = self.end(PATIENCE);
+    }
+}
+
+impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> std::fmt::Debug
+    for InferenceHandler<B, P, S>
+{
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InferenceHandler")
+            .field("name", &self.name)
+            .field("config", &self.config)
+            .field("sessions", &self.running.len())
+            .finish_non_exhaustive()
+    }
+}

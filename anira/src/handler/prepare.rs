@@ -1,0 +1,262 @@
+//! From a host's numbers to a running session: sizes, memory, engines, attachment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anira_scheduler::clock;
+use anira_scheduler::ring::{Producer, StreamShape};
+use anira_traits::{
+    Backend, Error, ErrorKind, HostConfig, InternalState, Mode, Model, PrePostProcessor, Result, Scheduler,
+    SessionPlan, Terms, Timing as SchedulerTiming,
+};
+
+use super::audio::Audio;
+use super::bypass::Bypass;
+use super::job::{Crew, Job, Layout};
+use super::output::Output;
+use super::payload::{Payload, Planar};
+use super::report::{PrepareReport, Prepared};
+use super::running::Running;
+use super::stream::{Input, Streams, Timing};
+use super::{EngineOf, InferenceHandler};
+use crate::latency::{Latency, LatencyQuery, Rational, StreamHops, latencies};
+
+/// The numbers of one session, before anything is allocated.
+pub(super) struct Sizes {
+    plan: SessionPlan,
+    latency: Vec<Latency>,
+    slots: usize,
+    max_inference: Duration,
+}
+
+impl Sizes {
+    pub(super) fn latency(self) -> Vec<Latency> {
+        self.latency
+    }
+}
+
+impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandler<B, P, S> {
+    /// What a host of these numbers would get. Changes nothing.
+    pub(super) fn sizes(&self, host: &HostConfig) -> Result<Sizes> {
+        host.validate()?;
+        if !S::REALTIME && host.processing_mode() == Mode::Realtime {
+            let right = "offline: this scheduler runs any engine inside the call";
+            return Err(Error::config("mode", "real time", right).of_kind(ErrorKind::Host));
+        }
+        self.check_rate(host.sample_rate())?;
+        let mut plan = SessionPlan::new(self.binding.inputs.clone(), self.outputs.clone());
+        plan.sample_rate = host.sample_rate();
+        plan.engines = self.config.engines();
+        plan.lanes = lanes(&plan, host.channel_count())?;
+        let max_inference = self.slot_time(host, plan.lanes)?;
+        let hop_in = plan.inputs.first().or(plan.outputs.first()).map_or(1, |s| s.hop);
+        let workers = match self.scheduler.timing() {
+            SchedulerTiming::Beside { workers } => workers,
+            _ => 1,
+        };
+        let query = LatencyQuery::for_host(host, hop_in as u64, hop_in as u64, max_inference)?
+            .engines(plan.engines.min(workers) as u64)
+            .blocking_ratio(Rational::new(i128::from(self.config.blocking_ppm()), 1_000_000)?);
+        // A session without output streams is still submitted, run and collected: it needs slots.
+        let streams: Vec<StreamHops> = match plan.outputs.as_slice() {
+            [] => vec![StreamHops::new(hop_in as u64)],
+            outputs => outputs
+                .iter()
+                .map(|o| StreamHops { model_latency: o.latency, ..StreamHops::new(o.hop as u64) })
+                .collect(),
+        };
+        let mut latency = latencies(&query, &streams)?;
+        let slots = latency.iter().map(|l| l.slots).max().unwrap_or(1) as usize + plan.engines;
+        latency.truncate(plan.outputs.len());
+        Ok(Sizes { plan, latency, slots, max_inference })
+    }
+
+    fn check_rate(&self, host: f64) -> Result<()> {
+        match self.config.sample_rate() {
+            Some(model) if (model - host).abs() > 1e-3 => {
+                let right = format!("{model} Hz: the model was made for that rate");
+                Err(Error::config("sample_rate", format_args!("{host} Hz"), right).of_kind(ErrorKind::Host))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The worst time of one slot: all lanes, one after the other.
+    fn slot_time(&self, host: &HostConfig, lanes: usize) -> Result<Duration> {
+        if self.scheduler.timing() == SchedulerTiming::InCallback {
+            return Ok(Duration::ZERO);
+        }
+        match self.config.max_inference() {
+            Some(time) => Ok(time * u32::try_from(lanes).unwrap_or(u32::MAX)),
+            None if host.processing_mode() == Mode::Offline => Ok(Duration::ZERO),
+            None => {
+                let right = "the longest that one inference takes: real time cannot be promised without it";
+                Err(Error::config("max_inference", "not set", right))
+            }
+        }
+    }
+
+    /// Allocates everything and attaches the session.
+    pub(super) fn start(
+        &mut self,
+        host: &HostConfig,
+        sizes: Sizes,
+    ) -> Result<(Running<B, P, S>, Prepared<B, P, S>)> {
+        clock::start();
+        let Sizes { plan, latency, slots, max_inference } = sizes;
+        let layout = Arc::new(Layout {
+            input_channels: plan.inputs.iter().map(|s| s.channels).collect(),
+            output_channels: plan.outputs.iter().map(|s| s.channels).collect(),
+            binding: self.binding.clone(),
+        });
+        let values: Vec<Vec<f64>> = self.shared.parameters.iter().map(|p| p.current()).collect();
+        let (crews, emit) = self.crews(&plan, &layout, &values)?;
+        let payload = Payload {
+            hops: (0..plan.outputs.len()).map(|s| self.hop_buffer(&plan, s)).collect(),
+            parameters: values.iter().map(|v| v.clone().into_boxed_slice()).collect(),
+            readings: self.binding.readings.iter().map(|r| vec![0.0; r.len].into_boxed_slice()).collect(),
+        };
+        let max_block = host.block_size().max();
+        let histories = histories(&plan, slots, max_block, self.config.max_catch_up(), &latency);
+        let producer = Producer::new(&histories, vec![payload; slots], crews);
+        let work = Arc::new(Job::new(producer.ring().clone(), self.shared.clone()));
+        let (submit, attachment) = self.scheduler.attach(work, self.terms(host, &plan, max_inference))?;
+        let bytes = bytes(&histories, &plan, slots);
+        let streams = Streams {
+            producer,
+            submit,
+            emit,
+            inputs: plan
+                .inputs
+                .iter()
+                .map(|s| Input { channels: s.channels * plan.lanes, hop: s.hop })
+                .collect(),
+            outputs: outputs(&plan, slots, max_block, &latency),
+            parameters: values.into_iter().map(Vec::into_boxed_slice).collect(),
+            shared: self.shared.clone(),
+            bypass: bypass(&plan),
+            timing: self.stream_timing(host, &plan),
+            reference: 0,
+        };
+        let (home, owner) = rtrb::RingBuffer::new(1);
+        let report =
+            PrepareReport { latency, slots, lanes: plan.lanes, engines: plan.engines, max_inference, bytes };
+        let audio = Audio::new(Box::new(streams), home);
+        Ok((Running::new(attachment, owner), Prepared { audio, report }))
+    }
+
+    #[allow(clippy::type_complexity, reason = "two halves of one split")]
+    fn crews(
+        &mut self,
+        plan: &SessionPlan,
+        layout: &Arc<Layout>,
+        values: &[Vec<f64>],
+    ) -> Result<(Vec<Crew<EngineOf<B>, P::Worker>>, P::Emit)> {
+        let (parts, emit) = self.processor.split(plan)?;
+        if parts.len() != plan.engines * plan.lanes {
+            let right = format!("{} engines of {} lanes each need their own", plan.engines, plan.lanes);
+            return Err(Error::config("processor parts", parts.len(), right));
+        }
+        // An engine that remembers belongs to one lane; one that does not serves them all.
+        let remembers = self.model.internal_state() == InternalState::Inside;
+        let per_crew = if remembers { plan.lanes } else { 1 };
+        let mut parts = parts.into_iter();
+        let mut crews = Vec::with_capacity(plan.engines);
+        for _ in 0..plan.engines {
+            let engines = (0..per_crew)
+                .map(|_| self.spare.pop().map_or_else(|| self.model.engine(&self.binding.request), Ok))
+                .collect::<Result<Vec<_>>>()?;
+            let parts = parts.by_ref().take(plan.lanes).collect();
+            let mut crew = Crew::new(engines, parts, layout.clone())?;
+            crew.warm_up(self.config.warm_up(), values)?;
+            crews.push(crew);
+        }
+        Ok((crews, emit))
+    }
+
+    fn hop_buffer(&self, plan: &SessionPlan, stream: usize) -> Planar {
+        let channels = plan.outputs.get(stream).map_or(0, |s| s.channels) * plan.lanes;
+        Planar::new(channels, self.processor.hop_len(plan, stream))
+    }
+
+    fn terms(&self, host: &HostConfig, plan: &SessionPlan, max_inference: Duration) -> Terms {
+        let hop =
+            plan.inputs.first().or(plan.outputs.first()).map_or(1, |s| s.hop).max(host.block_size().max());
+        let mut terms = Terms::new(&self.name, Duration::from_secs_f64(hop as f64 / host.sample_rate()));
+        terms.max_inference = max_inference;
+        terms.engines = plan.engines;
+        terms.priority = self.config.priority();
+        terms
+    }
+
+    fn stream_timing(&self, host: &HostConfig, plan: &SessionPlan) -> Timing {
+        let hop_in = plan.inputs.first().or(plan.outputs.first()).map_or(1, |s| s.hop);
+        let hop_out = plan.outputs.first().map_or(hop_in, |s| s.hop);
+        Timing {
+            mode: host.processing_mode(),
+            max_block: host.block_size().max(),
+            nanos_per_sample: 1e9 / host.sample_rate() * hop_in as f64 / hop_out as f64,
+            wait: f64::from(self.config.blocking_ppm()) / 1e6,
+            max_catch_up: self.config.max_catch_up() as u64,
+        }
+    }
+}
+
+/// How often the model runs per hop: the host's channels over the model's.
+fn lanes(plan: &SessionPlan, channels: Option<usize>) -> Result<usize> {
+    let Some(reference) = plan.inputs.first().or(plan.outputs.first()) else { return Ok(1) };
+    match channels {
+        None => Ok(1),
+        Some(n) if n.is_multiple_of(reference.channels) => Ok(n / reference.channels),
+        Some(n) => {
+            let right = format!("a multiple of the {} channels of `{}`", reference.channels, reference.name);
+            Err(Error::config("channels", n, right).of_kind(ErrorKind::Host))
+        }
+    }
+}
+
+/// The input histories: each keeps what slots may read, what the next block brings, and what a bypass plays back.
+fn histories(
+    plan: &SessionPlan,
+    slots: usize,
+    max_block: usize,
+    catch_up: usize,
+    latency: &[Latency],
+) -> Vec<StreamShape> {
+    let dry = latency.iter().map(|l| l.samples).max().unwrap_or(0) as usize;
+    let shape = |s: &anira_traits::StreamPlan| {
+        let slots = (slots + plan.engines + catch_up + 2) * s.hop;
+        StreamShape {
+            channels: s.channels * plan.lanes,
+            hop: s.hop,
+            context: s.context,
+            capacity: (s.context + slots + max_block).max(dry + 2 * max_block + s.hop),
+        }
+    };
+    plan.inputs.iter().map(shape).collect()
+}
+
+/// The output rings: each keeps the hops between the one going out and the newest that can have come in.
+fn outputs(plan: &SessionPlan, slots: usize, max_block: usize, latency: &[Latency]) -> Box<[Output]> {
+    let hop_in = plan.inputs.first().or(plan.outputs.first()).map_or(1, |s| s.hop).max(1);
+    let ring = |(s, l): (&anira_traits::StreamPlan, &Latency)| {
+        let block = (max_block * s.hop).div_ceil(hop_in);
+        let hops = (l.zero_fill() as usize + block).div_ceil(s.hop) + slots + 1;
+        Output::new(s.channels * plan.lanes, s.hop, l.zero_fill(), l.samples, hops)
+    };
+    plan.outputs.iter().zip(latency).map(ring).collect()
+}
+
+fn bypass(plan: &SessionPlan) -> Bypass {
+    let paired = |(i, o): (usize, &anira_traits::StreamPlan)| {
+        plan.inputs.get(i).is_some_and(|s| s.hop == o.hop && s.channels == o.channels)
+    };
+    let channels = plan.outputs.iter().map(|s| s.channels * plan.lanes).max().unwrap_or(0);
+    Bypass::new(plan.outputs.iter().enumerate().map(paired).collect(), channels)
+}
+
+fn bytes(histories: &[StreamShape], plan: &SessionPlan, slots: usize) -> usize {
+    let input: usize = histories.iter().map(|h| h.channels * h.capacity).sum();
+    let output: usize = plan.outputs.iter().map(|o| o.channels * plan.lanes * o.hop * 2 * slots).sum();
+    (input + output) * size_of::<f32>()
+}

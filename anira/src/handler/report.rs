@@ -1,0 +1,37 @@
+//! What a prepare gives and tells.
+
+use std::time::Duration;
+
+use anira_traits::{Backend, PrePostProcessor, Scheduler};
+
+use super::EngineOf;
+use super::audio::Audio;
+use crate::latency::Latency;
+
+/// A prepared session: the audio thread's half, and what the host may want to know.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Prepared<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> {
+    /// For the audio thread.
+    pub audio: Audio<B, P, S>,
+    /// For the host and the user.
+    pub report: PrepareReport,
+}
+
+/// What a session came out as.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PrepareReport {
+    /// The latency of each output stream, in parts.
+    pub latency: Vec<Latency>,
+    /// Slots in the ring, spares for resets included.
+    pub slots: usize,
+    /// How often the model runs per hop: once per group of the host's channels.
+    pub lanes: usize,
+    /// Engines that may run at once.
+    pub engines: usize,
+    /// The worst time of one slot that the latency counts on: all lanes.
+    pub max_inference: Duration,
+    /// Bytes of sample memory: histories, slots, output rings.
+    pub bytes: usize,
+}

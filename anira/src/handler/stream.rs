@@ -1,0 +1,330 @@
+//! What the audio thread does in a callback: [`Streams`] takes blocks in, submits hops, collects results, hands blocks out.
+
+#![deny(clippy::indexing_slicing)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anira_scheduler::clock;
+use anira_scheduler::ring::{Collected, Producer};
+use anira_traits::{EmitPart, Engine, Mode, PrePostProcessor, Submit};
+
+use super::audio::{Fault, Status};
+use super::bypass::Bypass;
+use super::control::Shared;
+use super::job::Crew;
+use super::output::Output;
+use super::payload::Payload;
+use crate::block::{Sink, Source};
+
+/// Everything that the audio thread owns of a session.
+pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
+    pub(super) producer: Producer<Payload, Crew<E, P::Worker>>,
+    pub(super) submit: S,
+    pub(super) emit: P::Emit,
+    pub(super) inputs: Box<[Input]>,
+    pub(super) outputs: Box<[Output]>,
+    pub(super) parameters: Box<[Box<[f64]>]>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) bypass: Bypass,
+    pub(super) timing: Timing,
+    /// Samples of output stream 0 asked for so far: the clock of a session without inputs.
+    pub(super) reference: u64,
+}
+
+/// One input stream, as the audio thread needs it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Input {
+    pub(super) channels: usize,
+    pub(super) hop: usize,
+}
+
+/// The numbers of time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timing {
+    pub(super) mode: Mode,
+    pub(super) max_block: usize,
+    /// Nanoseconds per sample of output stream 0.
+    pub(super) nanos_per_sample: f64,
+    /// The share of a block's time that a callback may wait, 0 to 1.
+    pub(super) wait: f64,
+    pub(super) max_catch_up: u64,
+}
+
+impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
+    /// Calls `body` for parts of at most the largest block that was prepared; once also for no samples at all.
+    pub(super) fn for_parts(&mut self, frames: usize, mut body: impl FnMut(&mut Self, usize, usize)) {
+        let max = self.timing.max_block.max(1);
+        let mut start = 0;
+        loop {
+            let part = (frames - start).min(max);
+            body(self, start, part);
+            start += part;
+            if start >= frames {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(super) fn latency(&self, stream: usize) -> Option<u64> {
+        self.outputs.get(stream).map(|o| o.latency)
+    }
+
+    /// Takes in `frames` samples of `block` from `start` on, and submits the hops that they complete.
+    pub(super) fn push(
+        &mut self,
+        stream: usize,
+        block: &(impl Source + ?Sized),
+        start: usize,
+        frames: usize,
+    ) -> Status {
+        let Some(input) = self.inputs.get(stream).copied() else {
+            // A session without inputs is clocked by its output.
+            let clocked = stream == 0 && self.inputs.is_empty();
+            return if clocked { Status::default() } else { Status::fault(Fault::NoStream) };
+        };
+        if block.channels() != input.channels {
+            return Status::fault(Fault::Channels);
+        }
+        self.take_in(stream, frames, |producer| {
+            for channel in 0..input.channels {
+                producer.write(stream, channel, frames, |target, offset| {
+                    block.read(channel, start + offset, target);
+                });
+            }
+        });
+        Status::default()
+    }
+
+    pub(super) fn push_silence(&mut self, stream: usize, frames: usize) -> Status {
+        let Some(input) = self.inputs.get(stream).copied() else { return Status::fault(Fault::NoStream) };
+        self.take_in(stream, frames, |producer| {
+            for channel in 0..input.channels {
+                producer.write(stream, channel, frames, |target, _| target.fill(0.0));
+            }
+        });
+        Status::default()
+    }
+
+    fn take_in(
+        &mut self,
+        stream: usize,
+        frames: usize,
+        write: impl FnOnce(&mut Producer<Payload, Crew<E, P::Worker>>),
+    ) {
+        // Offline there is time to let a worker finish reading; in real time the samples are given up.
+        while self.producer.room(stream) < frames && self.timing.mode == Mode::Offline {
+            self.collect();
+            self.submit.assist();
+        }
+        if self.producer.room(stream) >= frames {
+            write(&mut self.producer);
+            self.producer.advance(stream, frames);
+        } else {
+            self.producer.skip(stream, frames);
+        }
+        self.submit_complete();
+    }
+
+    /// Submits every hop that all input streams have whole.
+    fn submit_complete(&mut self) {
+        self.drop_overdue();
+        let mut published = false;
+        while self.has_whole_hop() {
+            published |= self.submit_one();
+        }
+        if published {
+            self.submit.submitted();
+        }
+        self.collect();
+    }
+
+    fn has_whole_hop(&self) -> bool {
+        let inputs = &self.inputs;
+        if inputs.is_empty() {
+            let hop = self.outputs.first().map_or(u64::MAX, |o| o.hop as u64);
+            return self.reference >= (self.producer.next_hop() + 1).saturating_mul(hop);
+        }
+        inputs.iter().enumerate().all(|(stream, input)| self.producer.buffered(stream) >= input.hop as u64)
+    }
+
+    fn submit_one(&mut self) -> bool {
+        self.take_parameters();
+        self.shared.telemetry.count_submitted();
+        let deadline = self.deadline();
+        loop {
+            let parameters = &self.parameters;
+            let sent = self.producer.submit(deadline, |payload| {
+                for (slot, values) in payload.parameters.iter_mut().zip(parameters) {
+                    slot.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+                }
+            });
+            if sent {
+                return true;
+            }
+            // Every slot is taken. Finished ones may be had back; offline it is worth waiting for.
+            let before = self.producer.outstanding();
+            self.collect();
+            if self.producer.outstanding() < before {
+                continue;
+            }
+            if self.timing.mode == Mode::Realtime {
+                self.producer.forgo();
+                self.shared.telemetry.count_dropped(1);
+                return false;
+            }
+            self.submit.submitted();
+            self.submit.assist();
+        }
+    }
+
+    fn take_parameters(&mut self) {
+        for (parameter, values) in self.shared.parameters.iter().zip(&mut self.parameters) {
+            parameter.take(values);
+        }
+    }
+
+    /// When the first sample of the next hop will be needed, in nanoseconds.
+    fn deadline(&self) -> u64 {
+        let hop = self.producer.next_hop();
+        let samples = self.outputs.first().map_or(0, |o| o.until(hop, self.timing.max_block));
+        clock::now() + (samples as f64 * self.timing.nanos_per_sample) as u64
+    }
+
+    /// Gives up hops that nobody has begun and whose time has long passed, so that the stream is back on time at once.
+    fn drop_overdue(&mut self) {
+        let Some(output) = self.outputs.first() else { return };
+        if self.timing.mode == Mode::Offline {
+            return;
+        }
+        let before = output.past().saturating_sub(self.timing.max_catch_up);
+        while self.producer.drop_oldest(before).is_some() {
+            self.shared.telemetry.count_dropped(1);
+        }
+    }
+
+    /// Takes every result that is next in order.
+    fn collect(&mut self) {
+        loop {
+            match self.producer.collect() {
+                Collected::Empty | Collected::Pending => return,
+                Collected::Lost(hop) => {
+                    for (stream, output) in self.outputs.iter_mut().enumerate() {
+                        output.emit(stream, hop, None, &mut self.emit);
+                    }
+                }
+                Collected::Ready(mut ready) => {
+                    let hop = ready.hop();
+                    let Some(payload) = ready.payload() else { return };
+                    for (stream, (output, data)) in self.outputs.iter_mut().zip(&payload.hops).enumerate() {
+                        output.emit(stream, hop, Some(data), &mut self.emit);
+                    }
+                    for (reading, values) in self.shared.readings.iter().zip(&payload.readings) {
+                        reading.publish(values);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands out the next `frames` samples of an output stream to `block` from `start` on.
+    pub(super) fn pop(
+        &mut self,
+        stream: usize,
+        block: &mut (impl Sink + ?Sized),
+        start: usize,
+        frames: usize,
+    ) -> Status {
+        if self.inputs.is_empty() && stream == 0 {
+            self.reference += frames as u64;
+            self.submit_complete();
+        }
+        let Some(output) = self.outputs.get(stream) else {
+            (0..block.channels()).for_each(|c| block.silence(c, start, frames));
+            return Status::fault(Fault::NoStream);
+        };
+        let channels = output.channels;
+        let needed = output.needed(frames);
+        self.wait_for(stream, needed, frames);
+        let Some(output) = self.outputs.get_mut(stream) else { return Status::default() };
+        if block.channels() != channels {
+            (0..block.channels()).for_each(|c| block.silence(c, start, frames));
+            output.handed += frames as u64;
+            return Status::fault(Fault::Channels);
+        }
+        let late = self.bypass.hand_out(&self.producer, output, stream, block, start, frames);
+        if late > 0 {
+            self.shared.telemetry.count_late(late);
+        }
+        Status { late_samples: late, fault: None }
+    }
+
+    /// Collects; offline until `needed` hops are there, in real time for at most the agreed share of the block.
+    fn wait_for(&mut self, stream: usize, needed: u64, frames: usize) {
+        self.collect();
+        let wanting = |s: &Self| {
+            s.outputs.get(stream).is_some_and(|o| o.emitted < needed) && s.producer.outstanding() > 0
+        };
+        match self.timing.mode {
+            Mode::Offline => {
+                while wanting(self) {
+                    self.submit.assist();
+                    self.collect();
+                }
+            }
+            Mode::Realtime if self.timing.wait > 0.0 && wanting(self) => {
+                let nanos = frames as f64 * self.timing.nanos_per_sample * self.timing.wait;
+                let end = clock::now() + nanos as u64;
+                let mut rounds = 0u32;
+                while wanting(self) {
+                    let now = clock::now();
+                    if now >= end {
+                        return;
+                    }
+                    rounds += 1;
+                    if rounds < 64 {
+                        std::hint::spin_loop();
+                    } else {
+                        // A spinning real-time thread would starve its own worker.
+                        std::thread::sleep(Duration::from_nanos((end - now).min(20_000)));
+                    }
+                    self.collect();
+                }
+            }
+            Mode::Realtime => {}
+        }
+    }
+
+    pub(super) fn set_parameter(&mut self, index: usize, values: &[f64]) -> Status {
+        let fits = self.parameters.get(index).is_some_and(|p| p.len() == values.len());
+        match self.shared.parameters.get(index) {
+            Some(parameter) if fits && values.iter().all(|v| v.is_finite()) && parameter.set(values) => {
+                Status::default()
+            }
+            _ => Status::fault(Fault::Parameter),
+        }
+    }
+
+    pub(super) fn set_bypass(&mut self, bypass: bool) {
+        self.bypass.set(bypass);
+    }
+
+    pub(super) fn reset(&mut self) {
+        let dropped = self.producer.reset();
+        self.shared.telemetry.count_dropped(dropped);
+        self.outputs.iter_mut().for_each(Output::reset);
+        self.emit.reset();
+        self.bypass.reset();
+        self.reference = 0;
+    }
+}
+
+impl<E: Engine, P: PrePostProcessor, S: Submit> std::fmt::Debug for Streams<E, P, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Streams").field("outputs", &self.outputs).finish_non_exhaustive()
+    }
+}

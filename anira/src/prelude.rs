@@ -1,0 +1,10 @@
+//! The names that a first program needs.
+
+pub use crate::backends::*;
+pub use crate::block::{Sink, Source, Strided, StridedMut};
+pub use crate::handler::{Audio, Control, Fault, InferenceHandler, PrepareReport, Prepared, Status};
+pub use anira_scheduler::{Driven, Inline, Offline, Pool, Priority};
+pub use anira_traits::{
+    Backend, BlockSize, Engine, Error, ErrorKind, HopProcessor, HostConfig, InferenceConfig, InputTensor,
+    Mode, Model, ModelSource, OutputTensor, PrePostProcessor, Scheduler,
+};
