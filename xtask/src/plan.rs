@@ -1,5 +1,8 @@
 //! Which steps a verb takes, and what each step runs.
 
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 
 use crate::call::Call;
@@ -77,7 +80,13 @@ fn clippy(workspace: &Workspace, _: &mut Tally) -> Result<()> {
     let deny = ["--", "-D", "warnings"];
     Call::new(workspace, "clippy").args(["--workspace", "--all-targets"]).args(deny).run()?;
     let libraries = workspace.libraries().flat_map(|package| ["-p", package.name.as_str()]);
-    Call::new(workspace, "clippy").args(libraries).args(["--no-default-features", "--lib"]).args(deny).run()
+    Call::new(workspace, "clippy")
+        .args(libraries)
+        .args(["--no-default-features", "--lib"])
+        .args(deny)
+        .run()?;
+    let target = fuzz_target(workspace);
+    Call::new(workspace, "clippy").args(fuzz_place(&target)).args(["--all-targets"]).args(deny).run()
 }
 
 /// Documents every library. The program `anira` is left out: its pages would overwrite those of the library `anira`.
@@ -103,9 +112,17 @@ fn release_tests(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
 }
 
 fn fuzz_replay(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
-    let target = workspace.target.join("fuzz").to_string_lossy().into_owned();
-    let place = ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", &target];
-    Call::new(workspace, "test").args(place).args(["--no-fail-fast"]).tallied(tally)
+    let target = fuzz_target(workspace);
+    Call::new(workspace, "test").args(fuzz_place(&target)).args(["--no-fail-fast"]).tallied(tally)
+}
+
+/// Where the fuzz targets are, which have a workspace of their own, and where they are built.
+fn fuzz_place(target: &Path) -> [&OsStr; 4] {
+    ["--manifest-path".as_ref(), "fuzz/Cargo.toml".as_ref(), "--target-dir".as_ref(), target.as_os_str()]
+}
+
+fn fuzz_target(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("fuzz")
 }
 
 #[cfg(test)]
