@@ -1,5 +1,7 @@
 //! The latency, against simulations that know nothing of the formulas.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
 mod adversary;
 mod fixed;
 mod refusals;

@@ -1,0 +1,275 @@
+//! `anira latency`: the exact latency of a host, a model and its engines, before any of them runs.
+
+mod explain;
+mod lines;
+mod timeline;
+
+use std::io::Write;
+
+use anira::latency::{Blocks, Latency, LatencyQuery, Rational, latency};
+use anira::{Error, ErrorKind};
+use serde::Serialize;
+
+const EXAMPLES: &str = "\
+Examples:
+  A network with hops of 512 that takes up to 5 ms, in a host with blocks of 480 at 48 kHz:
+    anira latency --host-block 480 --sample-rate 48000 --hop-in 512 --hop-out 512 --max-inference-ms 5
+  Why it is that much:
+    anira latency --host-block 480 --sample-rate 48000 --hop-in 512 --hop-out 512 --max-inference-ms 5 --explain
+  A host that brings 1 to 512 samples as it likes, and two engines:
+    anira latency --host-block 512 --varying-blocks --sample-rate 48000 --hop-in 512 --hop-out 512 \\
+        --max-inference-ms 3 --engines 2
+  Many questions, one JSON object a line:
+    echo '{\"host_block\":480,\"sample_rate\":48000,\"hop_in\":512,\"hop_out\":512,\"max_inference_ms\":5}' \\
+        | anira latency --stdin
+
+Numbers are read as exact decimals of at most 18 digits; nothing is computed in floats.";
+
+/// Compute the exact latency of a model in a host, in samples.
+///
+/// The latency is the smallest one with which no callback ever comes up short: the zeros that an output stream starts
+/// with, and the model's own delay. It is told in parts: adaptation (blocks that don't fit hops), inference (results that
+/// are not ready when a callback needs them) and model.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct LatencyArgs {
+    #[command(flatten)]
+    question: Question,
+    /// Print one JSON object instead of a table; with --explain, the drawing is its field `explain`.
+    #[arg(long)]
+    json: bool,
+    /// Draw the timeline: callbacks, submissions, inferences, collection, and the callback that decides.
+    #[arg(long)]
+    explain: bool,
+    /// Read questions from standard input, one JSON object a line with the flags' names and underscores for dashes; answer
+    /// each with one line, a latency or an error. Blank lines are skipped.
+    #[arg(long, conflicts_with_all = ["question", "json", "explain"])]
+    stdin: bool,
+}
+
+/// A question as the user wrote it: every number still text.
+#[derive(Debug, Default, clap::Args)]
+#[group(id = "question", multiple = true)]
+struct Question {
+    /// Samples of the input stream in a callback (with --varying-blocks: at most); may have three decimals.
+    #[arg(long, value_name = "SAMPLES", required_unless_present = "stdin", allow_negative_numbers = true)]
+    host_block: Option<String>,
+    /// Sample rate of the input stream in Hz.
+    #[arg(long, value_name = "HZ", required_unless_present = "stdin", allow_negative_numbers = true)]
+    sample_rate: Option<String>,
+    /// Samples that one inference consumes.
+    #[arg(long, value_name = "SAMPLES", required_unless_present = "stdin", allow_negative_numbers = true)]
+    hop_in: Option<String>,
+    /// Samples that one inference yields.
+    #[arg(long, value_name = "SAMPLES", required_unless_present = "stdin", allow_negative_numbers = true)]
+    hop_out: Option<String>,
+    /// The longest that one inference takes, in milliseconds.
+    #[arg(long, value_name = "MS", required_unless_present = "stdin", allow_negative_numbers = true)]
+    max_inference_ms: Option<String>,
+    /// Inferences that run at once [default: 1].
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    engines: Option<String>,
+    /// The share of a block's duration that a callback may wait for results, 0 to 1 [default: 0].
+    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
+    blocking_ratio: Option<String>,
+    /// What a worker may need to start, in milliseconds, added to the inference time [default: 0].
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    scheduling_allowance_ms: Option<String>,
+    /// Samples of the output stream by which the model itself delays [default: 0].
+    #[arg(long, value_name = "SAMPLES", allow_negative_numbers = true)]
+    model_latency: Option<String>,
+    /// Callbacks bring anything from --min-block to --host-block samples.
+    #[arg(long)]
+    varying_blocks: bool,
+    /// The fewest samples in a callback, with --varying-blocks [default: 1].
+    #[arg(long, value_name = "SAMPLES", requires = "varying_blocks", allow_negative_numbers = true)]
+    min_block: Option<String>,
+}
+
+/// Runs the command and writes its answer to `out`.
+///
+/// # Errors
+/// [`ErrorKind::Config`] names a flag that cannot be, [`ErrorKind::Overload`] says that the model cannot keep up: with
+/// `--json` they are written to `out` as well, and with `--stdin` only there. [`ErrorKind::Io`] if reading or writing
+/// fails.
+pub fn run(args: LatencyArgs, out: &mut impl Write) -> Result<(), Error> {
+    if args.stdin {
+        return lines::answer_lines(std::io::stdin().lock(), out);
+    }
+    let answered = args.question.query().and_then(|query| {
+        let latency = latency(&query)?;
+        let mut drawing = Vec::new();
+        if args.explain {
+            explain::explain(&mut drawing, &query, &latency)?;
+        }
+        Ok((query, latency, String::from_utf8_lossy(&drawing).into_owned()))
+    });
+    match answered {
+        Ok((_, latency, drawing)) if args.json => {
+            write_json(out, &Answer { explain: args.explain.then_some(drawing), ..Answer::from(&latency) })?;
+        }
+        Ok((query, latency, drawing)) => {
+            write_table(out, &query, &latency)?;
+            if args.explain {
+                write!(out, "\n{drawing}")?;
+            }
+        }
+        Err(error) => {
+            if args.json {
+                write_json(out, &Refusal::from(&error))?;
+            }
+            return Err(error);
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+impl Question {
+    fn query(&self) -> Result<LatencyQuery, Error> {
+        let host_block = number("host_block", needed("host_block", &self.host_block)?)?;
+        let mut query = LatencyQuery::new(
+            host_block,
+            number("sample_rate", needed("sample_rate", &self.sample_rate)?)?,
+            count("hop_in", needed("hop_in", &self.hop_in)?)?,
+            count("hop_out", needed("hop_out", &self.hop_out)?)?,
+            milliseconds("max_inference_ms", needed("max_inference_ms", &self.max_inference_ms)?)?,
+        );
+        if let Some(text) = &self.engines {
+            query = query.engines(count("engines", text)?);
+        }
+        if let Some(text) = &self.blocking_ratio {
+            query = query.blocking_ratio(number("blocking_ratio", text)?);
+        }
+        if let Some(text) = &self.scheduling_allowance_ms {
+            query = query.scheduling_allowance(milliseconds("scheduling_allowance_ms", text)?);
+        }
+        if let Some(text) = &self.model_latency {
+            query = query.model_latency(count("model_latency", text)?);
+        }
+        let min = self.min_block.as_deref().map(|text| number("min_block", text)).transpose()?;
+        match (self.varying_blocks, min) {
+            // A stream slower than one sample a block brings at most that.
+            (true, min) => {
+                Ok(query.blocks(Blocks::Varying { min: min.unwrap_or(Rational::ONE.min(host_block)) }))
+            }
+            (false, None) => Ok(query),
+            (false, Some(min)) if min == Rational::ONE => Ok(query),
+            (false, Some(min)) => Err(Error::config("min_block", min, "it needs varying_blocks")),
+        }
+    }
+}
+
+fn needed<'a>(field: &'static str, text: &'a Option<String>) -> Result<&'a str, Error> {
+    text.as_deref().ok_or_else(|| Error::config(field, "missing", "it has no default"))
+}
+
+fn number(field: &'static str, text: &str) -> Result<Rational, Error> {
+    text.parse::<Rational>().map_err(|error| Error::new(error.kind(), error.message().to_owned()).at(field))
+}
+
+fn count(field: &'static str, text: &str) -> Result<u64, Error> {
+    let number = number(field, text)?;
+    let whole = number.is_integer().then_some(number.num()).and_then(|count| u64::try_from(count).ok());
+    whole.ok_or_else(|| Error::config(field, number, "a whole number, 0 or more"))
+}
+
+/// Seconds, from milliseconds.
+fn milliseconds(field: &'static str, text: &str) -> Result<Rational, Error> {
+    let number = number(field, text)?;
+    if number < Rational::ZERO || number > Rational::from(3_600_000u32) {
+        return Err(Error::config(field, number, "from 0 to 3600000"));
+    }
+    number.over(Rational::from(1000u32))
+}
+
+/// An answer as JSON.
+#[derive(Debug, Serialize)]
+struct Answer {
+    latency_samples: u64,
+    adaptation: u64,
+    inference: u64,
+    model: u64,
+    latency_ms: f64,
+    slots: u64,
+    input_ring: u64,
+    output_ring: u64,
+    exact: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<String>,
+}
+
+impl From<&Latency> for Answer {
+    fn from(latency: &Latency) -> Self {
+        Self {
+            latency_samples: latency.samples,
+            adaptation: latency.adaptation,
+            inference: latency.inference,
+            model: latency.model,
+            latency_ms: latency.milliseconds(),
+            slots: latency.slots,
+            input_ring: latency.input_ring,
+            output_ring: latency.output_ring,
+            exact: latency.exact,
+            explain: None,
+        }
+    }
+}
+
+/// An error as JSON.
+#[derive(Debug, Serialize)]
+struct Refusal {
+    error: Reason,
+}
+
+#[derive(Debug, Serialize)]
+struct Reason {
+    kind: &'static str,
+    message: String,
+}
+
+impl From<&Error> for Refusal {
+    fn from(error: &Error) -> Self {
+        Self { error: Reason { kind: error.kind().name(), message: error.to_string() } }
+    }
+}
+
+/// One line of JSON.
+fn write_json(out: &mut impl Write, value: &impl Serialize) -> Result<(), Error> {
+    let line =
+        serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+    writeln!(out, "{line}")?;
+    Ok(())
+}
+
+fn write_table(out: &mut impl Write, query: &LatencyQuery, latency: &Latency) -> Result<(), Error> {
+    let rate = latency.sample_rate.to_f64();
+    let mut row = |name: &str, samples: u64, meaning: &str| {
+        let ms = format!("{:.3}", Rational::from(samples).to_f64() * 1000.0 / rate);
+        let ms = ms.trim_end_matches('0').trim_end_matches('.');
+        writeln!(out, "{name:<12} {samples:>9} samples {ms:>10} ms   {meaning}")
+    };
+    row("latency", latency.samples, "what the host is told")?;
+    row("  adaptation", latency.adaptation, "input that waits until its hop is complete")?;
+    row("  inference", latency.inference, "results not ready when a callback needs them")?;
+    row("  model", latency.model, "the model's own delay")?;
+    row(
+        "output ring",
+        latency.output_ring,
+        "per channel: the zeros to start with, and one callback's share",
+    )?;
+    let (input_ring, input_rate) = (latency.input_ring, query.sample_rate.to_f64());
+    let ms = format!("{:.3}", Rational::from(input_ring).to_f64() * 1000.0 / input_rate);
+    let ms = ms.trim_end_matches('0').trim_end_matches('.');
+    let meaning = "per channel: input of the inferences in flight, besides the model's context";
+    writeln!(out, "{:<12} {input_ring:>9} samples {ms:>10} ms   {meaning}", "input ring")?;
+    let meaning = "inferences in flight at once; a session adds its engines, for resets";
+    writeln!(out, "{:<12} {:>9} {:>21}   {meaning}", "slots", latency.slots, "")?;
+    let exact = if latency.exact {
+        "exact: with one sample less, some callback would come up short"
+    } else {
+        "upper bound: it is enough, and one sample less might be too"
+    };
+    writeln!(out, "{exact}")?;
+    Ok(())
+}

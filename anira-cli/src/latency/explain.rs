@@ -1,0 +1,216 @@
+//! The timeline as text: why a latency is what it is.
+
+use std::io::Write;
+
+use anira::Error;
+use anira::latency::{Blocks, Latency, LatencyQuery, Rational};
+
+use super::timeline::Timeline;
+
+/// The most callbacks and inferences that are drawn.
+const MOST_COLUMNS: usize = 10;
+const MOST_ROWS: usize = 24;
+/// Characters for all callbacks together.
+const WIDTH: usize = 96;
+const MARGIN: usize = 14;
+
+/// Writes the timeline of a host with fixed blocks up to the callback that decides; for varying blocks, in words.
+pub(super) fn explain(out: &mut impl Write, query: &LatencyQuery, latency: &Latency) -> Result<(), Error> {
+    match query.blocks {
+        Blocks::Varying { min } if min != query.host_block => explain_varying(out, query, latency, min),
+        _ => explain_fixed(out, query, latency),
+    }
+}
+
+fn explain_fixed(out: &mut impl Write, query: &LatencyQuery, latency: &Latency) -> Result<(), Error> {
+    let zero_fill = i128::from(latency.zero_fill());
+    let timeline = Timeline::play(query, zero_fill, MOST_COLUMNS)?;
+    let last = timeline.callbacks.len().saturating_sub(1);
+    let decides = timeline.decides.unwrap_or(last);
+    // From the submission of the result that the deciding callback lacks, and one callback more on either side.
+    let lacked = timeline.callbacks.get(decides).map_or(0, |callback| callback.collected);
+    let submitted =
+        timeline.inferences.get(lacked).map_or(decides, |inference| inference.submitted_by.min(decides));
+    let first = submitted.saturating_sub(1).max((decides + 2).saturating_sub(MOST_COLUMNS));
+    let end = (decides + 2).max(first + 4).min(last + 1);
+    draw(out, query, &timeline, first..end)?;
+    match timeline.decides {
+        Some(_) if zero_fill == 0 => {
+            writeln!(out, "No callback comes up short: every result is there when its samples are due.")?;
+        }
+        Some(decides) => {
+            let short = "samples that no collected result covers";
+            writeln!(out, "Callback {decides} decides: it has handed out {zero_fill} {short}.")?;
+            writeln!(out, "The stream starts with as many zeros; no callback ever needs more.")?;
+        }
+        None => {
+            let played = timeline.callbacks.len();
+            writeln!(
+                out,
+                "The callback that decides comes after the first {played}, which are all that were played."
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn draw(
+    out: &mut impl Write,
+    query: &LatencyQuery,
+    timeline: &Timeline,
+    window: std::ops::Range<usize>,
+) -> Result<(), Error> {
+    let cells = (WIDTH / window.len().max(1)).clamp(8, 24);
+    let total = cells * window.len();
+    let Some(origin) = timeline.callbacks.get(window.start).map(|callback| callback.time) else {
+        return Ok(());
+    };
+    let per_sample = Rational::from(u64::try_from(cells).unwrap_or(8)).over(query.host_block)?;
+    // The column of a time, 0 for times before the window and `total` for those behind it.
+    let column = |time: Rational| -> Result<usize, Error> {
+        Ok(usize::try_from(time.minus(origin)?.times(per_sample)?.floor()).unwrap_or(0).min(total))
+    };
+    let per_callback = |label: &str, text: &dyn Fn(usize) -> String| {
+        let row: String = window.clone().map(|index| format!("{:<cells$}", text(index))).collect();
+        format!("{label:<MARGIN$}{}", row.trim_end())
+    };
+    let milliseconds = 1000.0 / query.sample_rate.to_f64();
+    let shown = |index: usize| timeline.callbacks.get(index);
+    let total_of = |index: usize, of: &dyn Fn(usize) -> i128| of(index).to_string();
+    writeln!(out, "{}", per_callback("callback", &|index| format!("|{index}")))?;
+    let time = |index: usize| shown(index).map_or(0.0, |callback| callback.time.to_f64() * milliseconds);
+    writeln!(out, "{}", per_callback("ms", &|index| trimmed(time(index))))?;
+    let pushed = |index: usize| shown(index).map_or(0, |callback| callback.pushed);
+    writeln!(out, "{}", per_callback("pushed", &|index| total_of(index, &pushed)))?;
+
+    let collected_before =
+        window.start.checked_sub(1).and_then(shown).map_or(0, |callback| callback.collected);
+    let submitted = shown(window.end - 1).map_or(0, |callback| callback.submitted);
+    for index in collected_before..submitted.min(collected_before + MOST_ROWS) {
+        let Some(inference) = timeline.inferences.get(index) else { break };
+        let time_of = |callback: usize| shown(callback).map_or(inference.finish, |callback| callback.time);
+        let (enter, start) = (column(time_of(inference.submitted_by))?, column(inference.start)?);
+        let finish = column(inference.finish)?;
+        let mut row = vec![' '; total + 1];
+        let mut fill = |from: usize, to: usize, mark: char| {
+            row.iter_mut().take(to.min(total)).skip(from).for_each(|cell| *cell = mark);
+        };
+        fill(enter, start, '.');
+        fill(start, finish.max(start + 1), '#');
+        if let Some(collector) = inference.collected_by {
+            // A callback that waits collects after its beginning.
+            let at = column(time_of(collector))?.max(finish);
+            fill(finish.max(start + 1), at, '-');
+            if let Some(cell) = row.get_mut(at).filter(|_| at < total) {
+                *cell = 'v';
+            }
+        } else {
+            fill(finish.max(start + 1), total, '-');
+        }
+        let row: String = row.into_iter().collect();
+        writeln!(out, "{:<MARGIN$}{}", format!("inference {index}"), row.trim_end())?;
+    }
+    if submitted > collected_before + MOST_ROWS {
+        writeln!(out, "… and {} more", submitted - collected_before - MOST_ROWS)?;
+    }
+
+    let collected = |index: usize| shown(index).map_or(0, |callback| callback.collected);
+    writeln!(out, "{}", per_callback("collected", &|index| collected(index).to_string()))?;
+    let handed_out = |index: usize| shown(index).map_or(0, |callback| callback.handed_out);
+    writeln!(out, "{}", per_callback("handed out", &|index| total_of(index, &handed_out)))?;
+    let short = |index: usize| {
+        let mark = if timeline.decides == Some(index) { " <<" } else { "" };
+        format!("{}{mark}", shown(index).map_or(0, |callback| callback.short.max(0)))
+    };
+    writeln!(out, "{}", per_callback("short", &short))?;
+    let hop_out = query.output.hop_out;
+    writeln!(out)?;
+    writeln!(
+        out,
+        "pushed and handed out count samples, collected counts hops of {hop_out}, all from the start."
+    )?;
+    writeln!(
+        out,
+        "short = handed out - {hop_out} x collected.  . waits for an engine   # runs   - done   v collected"
+    )?;
+    Ok(())
+}
+
+fn explain_varying(
+    out: &mut impl Write,
+    query: &LatencyQuery,
+    latency: &Latency,
+    min: Rational,
+) -> Result<(), Error> {
+    let (block, hop) = (query.host_block, query.hop_in);
+    writeln!(
+        out,
+        "Blocks from {min} to {block} samples: the host may bring them in the worst order there is. Some block ends"
+    )?;
+    writeln!(
+        out,
+        "one sample before a hop of {hop} is complete; the next one completes it. Blocks go on until just before the"
+    )?;
+    writeln!(out, "inference is done, and then comes the largest block, which needs what is not there yet.")?;
+    let inference = query.max_inference.plus(query.scheduling_allowance)?.times(query.sample_rate)?.ceil();
+    let simple =
+        min == Rational::ONE && query.blocking_ratio.is_zero() && block.is_integer() && inference > 0;
+    if simple {
+        let (waits, runs) = (hop - 1, inference - 1);
+        let sum = i128::from(waits) + runs + block.num();
+        write!(
+            out,
+            "{waits} wait for their hop, {runs} more pass while it runs, {block} in the last block: {sum} samples"
+        )?;
+        match query.output.hop_out {
+            hop_out if hop_out == hop => writeln!(out, ".")?,
+            hop_out => writeln!(out, " in, {} out (times {hop_out}/{hop}).", latency.zero_fill())?,
+        }
+    }
+    Ok(())
+}
+
+fn trimmed(number: f64) -> String {
+    let text = format!("{number:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anira::latency::latency;
+
+    fn text(query: &LatencyQuery) -> String {
+        let mut out = Vec::new();
+        explain(&mut out, query, &latency(query).unwrap()).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_timeline_shows_the_callback_that_decides() {
+        let ms = |ms: i128| Rational::new(ms, 1000).unwrap();
+        let drawn = text(&LatencyQuery::new(480u32, 48_000u32, 512, 512, ms(5)));
+        assert!(drawn.contains("960 <<"), "{drawn}");
+        assert!(drawn.contains("Callback 1 decides: it has handed out 960 samples"), "{drawn}");
+        let none = text(&LatencyQuery::new(512u32, 48_000u32, 512, 512, ms(0)));
+        assert!(none.contains("No callback comes up short"), "{none}");
+        let varying = LatencyQuery::new(512u32, 48_000u32, 512, 512, ms(3));
+        let varying = text(&varying.blocks(Blocks::Varying { min: Rational::ONE }));
+        assert!(varying.contains("1166"), "{varying}");
+    }
+
+    #[test]
+    fn every_drawing_is_bounded() {
+        for (block, hop, share) in
+            [(8192u32, 1, 100), (1, 8192, 100), (480, 512, 99), (12, 7, 100), (8191, 8192, 100)]
+        {
+            for engines in [1, 8] {
+                let seconds =
+                    Rational::new(i128::from(hop) * i128::from(engines) * share, 4_800_000).unwrap();
+                let drawn = text(&LatencyQuery::new(block, 48_000u32, hop, hop, seconds).engines(engines));
+                assert!(drawn.lines().count() < 45, "{drawn}");
+                assert!(drawn.lines().all(|line| line.chars().count() <= 130), "{drawn}");
+            }
+        }
+    }
+}
