@@ -9,7 +9,7 @@ use super::rational::{Rational, common, fits};
 /// The bits behind the point that are kept of numbers whose exact products would not fit.
 const KEPT_BITS: u32 = 40;
 /// How many queueing depths the search for varying blocks looks at before it settles for its upper bound.
-const SEARCH_DEPTH: i128 = 1 << 14;
+const SEARCH_DEPTH: i128 = 1 << 12;
 
 /// The largest lag, in hops of the reference input stream, over all callbacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +126,9 @@ impl Load {
         } else if min == 1 {
             (self.backlog_of_any_blocks()?, true)
         } else {
-            Backlog::new(self, min)?.search()?
+            let (queue, exact) = Backlog::new(self, min)?.search()?;
+            // Blocks that may be shorter are a bound too.
+            (if exact { queue } else { queue.min(self.backlog_of_any_blocks()?) }, exact)
         };
         let samples = fits((self.hop - 1).checked_add(queue))?;
         Ok(Lag { hops: Rational::new(samples, self.hop)?, reached: true, exact })

@@ -74,6 +74,24 @@ fn blocks_that_are_no_whole_samples_stay_below_the_bound() {
     assert!(checked > 1_000, "{checked}");
 }
 
+#[test]
+fn where_the_search_ends_early_the_figure_is_a_bound_and_says_so() {
+    // Nearly all of the engine's time, and blocks that hardly vary: sums of them leave gaps for a million blocks on.
+    let (max, hop) = (1 << 20, 1009);
+    let figure = |min: i64, inference: Fraction| {
+        let query = question((max, 1), hop, hop, inference).blocks(Blocks::Varying { min: rational((min, 1)) });
+        let answer = latency(&query).unwrap();
+        (answer.samples as i64, answer.exact)
+    };
+    let nearly = (1009 * 999_999_999, 1_000_000_000);
+    assert_eq!(figure(1, nearly), (hop + max + hop - 2, true));
+    let (bound, exact) = figure(max - 1, nearly);
+    assert!(!exact, "{bound}");
+    assert!((hop - 1 + max..=hop + max + hop - 2).contains(&bound), "{bound}");
+    // With time to spare the first depth decides: no block fits between the one that completes the hop and the largest.
+    assert_eq!(figure(max - 1, (hop, 2)), (hop - 1 + max, true));
+}
+
 proptest! {
     #[test]
     fn no_random_sequence_of_large_blocks_needs_more(
