@@ -1,1 +1,26 @@
-//! .
+#![doc = include_str!("../README.md")]
+
+mod backend;
+mod graph_proto;
+mod protobuf;
+
+#[cfg(not(feature = "rten"))]
+mod absent;
+#[cfg(feature = "rten")]
+mod binding;
+#[cfg(feature = "rten")]
+mod engine;
+#[cfg(feature = "rten")]
+mod fault;
+#[cfg(feature = "rten")]
+mod model;
+#[cfg(feature = "rten")]
+mod thread;
+
+#[cfg(not(feature = "rten"))]
+pub use absent::{RtenEngine, RtenModel};
+pub use backend::{Rten, signature};
+#[cfg(feature = "rten")]
+pub use engine::RtenEngine;
+#[cfg(feature = "rten")]
+pub use model::RtenModel;

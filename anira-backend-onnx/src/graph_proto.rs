@@ -1,0 +1,276 @@
+//! What an ONNX file says of its graph, read before any engine sees it: the signature, exactly as in the file, and
+//! the bounds that keep a hostile file from exhausting stack or memory.
+//!
+//! Numbers of messages and fields are those of `onnx.proto3`.
+
+use anira_traits::{DType, Error, ErrorKind, Result, Signature, TensorInfo};
+
+use crate::protobuf::{Fields, Value};
+
+/// Graphs inside graphs, and types inside types.
+const MAX_DEPTH: usize = 8;
+/// Elements of one input or output whose extents are all known.
+const MAX_ELEMENTS: i64 = 1 << 28;
+/// Padding, stride, dilation, kernel length, … of one operator.
+const MAX_ATTRIBUTE: i64 = 1 << 20;
+
+/// Attributes that, multiplied with an input's length, decide how much memory an operator takes.
+const SIZES: [&str; 7] =
+    ["pads", "strides", "dilations", "kernel_shape", "output_padding", "output_shape", "blocksize"];
+
+/// Reads the signature of the model in `bytes`, and checks the whole graph's structure and sizes.
+///
+/// # Errors
+/// [`ErrorKind::Model`] if it is malformed or asks for absurd sizes, [`ErrorKind::Unsupported`] for weights in other
+/// files and for inputs or outputs that are not tensors of a known type and rank.
+pub(crate) fn read(bytes: &[u8]) -> Result<Signature> {
+    let mut signature = None;
+    for field in Fields::new(bytes) {
+        if let (7, graph) = field? {
+            // As in Protocol Buffers at large, the last one counts; all are checked.
+            signature = Some(read_graph(graph.bytes()?, 0)?);
+        }
+    }
+    let Some(signature) = signature else {
+        return Err(Error::new(ErrorKind::Model, "holds no graph: empty, truncated, or not an ONNX model"));
+    };
+    check_names("input", &signature.inputs)?;
+    check_names("output", &signature.outputs)?;
+    if signature.outputs.is_empty() {
+        return Err(Error::new(ErrorKind::Model, "its graph has no outputs"));
+    }
+    Ok(signature)
+}
+
+fn read_graph(bytes: &[u8], depth: usize) -> Result<Signature> {
+    if depth > MAX_DEPTH {
+        return Err(Error::new(ErrorKind::Model, format!("graphs within graphs deeper than {MAX_DEPTH}")));
+    }
+    let mut signature = Signature::default();
+    let mut initializers = Vec::new();
+    for field in Fields::new(bytes) {
+        match field? {
+            (1, node) => read_node(node.bytes()?, depth)?,
+            (5, tensor) => initializers.push(read_tensor(tensor.bytes()?)?),
+            // Only the outermost graph has to say what its tensors are.
+            (11, value) if depth == 0 => signature.inputs.push(read_value(value.bytes()?)?),
+            (12, value) if depth == 0 => signature.outputs.push(read_value(value.bytes()?)?),
+            (11..=13, value) => check_value(value.bytes()?)?,
+            (15, _) => return Err(Error::new(ErrorKind::Unsupported, "sparse initializers")),
+            _ => {}
+        }
+    }
+    // Until IR version 3 weights were listed among the inputs, too.
+    signature.inputs.retain(|input| !initializers.contains(&input.name.as_str()));
+    Ok(signature)
+}
+
+fn read_node(bytes: &[u8], depth: usize) -> Result<()> {
+    let mut operator = "";
+    for field in Fields::new(bytes) {
+        if let (4, kind) = field? {
+            operator = kind.text()?;
+        }
+    }
+    for field in Fields::new(bytes) {
+        if let (5, attribute) = field? {
+            read_attribute(attribute.bytes()?, depth).map_err(|e| e.at(format!("operator {operator}")))?;
+        }
+    }
+    Ok(())
+}
+
+fn read_attribute(bytes: &[u8], depth: usize) -> Result<()> {
+    let mut name = "";
+    for field in Fields::new(bytes) {
+        if let (1, text) = field? {
+            name = text.text()?;
+        }
+    }
+    for field in Fields::new(bytes) {
+        match field? {
+            (3 | 8, value) if SIZES.contains(&name) => value.ints(|n| check_size(name, n))?,
+            (5, tensor) => drop(read_tensor(tensor.bytes()?)?),
+            (6, graph) => drop(read_graph(graph.bytes()?, depth + 1)?),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_size(name: &str, value: i64) -> Result<()> {
+    if (-MAX_ATTRIBUTE..=MAX_ATTRIBUTE).contains(&value) {
+        return Ok(());
+    }
+    let text = format!("attribute is {value}; at most {MAX_ATTRIBUTE}");
+    Err(Error::new(ErrorKind::Model, text).at(name.to_owned()))
+}
+
+/// Checks that a weight's extents are covered by its data; gives its name.
+fn read_tensor(bytes: &[u8]) -> Result<&str> {
+    let (mut name, mut kind, mut external) = ("", 0, false);
+    let (mut elements, mut raw, mut typed) = (Some(1i64), None, 0);
+    for field in Fields::new(bytes) {
+        let (number, value) = field?;
+        match (number, value) {
+            (1, dims) => dims.ints(|n| {
+                elements = elements.and_then(|e| e.checked_mul(n)).filter(|e| *e >= 0);
+                Ok(())
+            })?,
+            (2, value) => kind = value.int()?,
+            (4 | 10, Value::Bytes(packed)) => typed += packed.len() / if number == 4 { 4 } else { 8 },
+            (5 | 7 | 11, Value::Bytes(packed)) => typed += packed.iter().filter(|b| **b & 0x80 == 0).count(),
+            (4..=7 | 10 | 11, _) => typed += 1,
+            (8, text) => name = text.text()?,
+            (9, data) => raw = Some(data.bytes()?.len()),
+            (13, entry) => drop(Fields::new(entry.bytes()?).collect::<Result<Vec<_>>>()?),
+            (14, location) => external = location.int()? == 1,
+            _ => {}
+        }
+    }
+    let at = |e: Error| e.at(format!("weight `{name}`"));
+    if external {
+        let text = "its data is in a file of its own, which is not read; export the model as a single file";
+        return Err(at(Error::new(ErrorKind::Unsupported, text)));
+    }
+    let held = raw.map_or(typed, |len| len / element_size(kind));
+    match elements.and_then(|e| usize::try_from(e).ok()) {
+        Some(elements) if elements <= held => Ok(name),
+        _ => Err(at(Error::new(ErrorKind::Model, "its extents ask for more elements than the file holds"))),
+    }
+}
+
+/// Bytes per element in `raw_data`; 1 for types that engines refuse in words of their own.
+fn element_size(kind: i64) -> usize {
+    match kind {
+        7 | 11 | 13 | 14 => 8,
+        1 | 6 | 12 => 4,
+        4 | 5 | 10 | 16 => 2,
+        _ => 1,
+    }
+}
+
+/// A graph's input or output.
+fn read_value(bytes: &[u8]) -> Result<TensorInfo> {
+    let (mut name, mut tensor) = ("", None);
+    for field in Fields::new(bytes) {
+        match field? {
+            (1, text) => name = text.text()?,
+            (2, kind) => tensor = read_type(kind.bytes()?, 0)?,
+            _ => {}
+        }
+    }
+    let refuse = |text: String| Error::new(ErrorKind::Unsupported, text).at(format!("tensor `{name}`"));
+    let Some(tensor) = tensor else { return Err(refuse("is not a tensor".into())) };
+    let Some(dtype) = dtype(tensor.kind) else {
+        return Err(refuse(format!(
+            "its element type is number {} of ONNX, which anira has not",
+            tensor.kind
+        )));
+    };
+    let Some(shape) = tensor.shape else {
+        return Err(refuse("has no shape; export the model with shapes, open extents by name".into()));
+    };
+    let elements = shape.iter().flatten().try_fold(1i64, |n, d| n.checked_mul(*d)).unwrap_or(i64::MAX);
+    if !(1..=MAX_ELEMENTS).contains(&elements) {
+        let text = format!("its shape is {shape:?}; from 1 to {MAX_ELEMENTS} elements");
+        return Err(Error::new(ErrorKind::Model, text).at(format!("tensor `{name}`")));
+    }
+    let shape: Vec<_> = shape.iter().map(|d| d.and_then(|n| usize::try_from(n).ok())).collect();
+    Ok(TensorInfo::new(name, dtype, shape))
+}
+
+/// The structure of what a graph says of a tensor in its middle.
+fn check_value(bytes: &[u8]) -> Result<()> {
+    for field in Fields::new(bytes) {
+        if let (2, kind) = field? {
+            read_type(kind.bytes()?, 0)?;
+        }
+    }
+    Ok(())
+}
+
+/// A tensor type: ONNX's number of the element type, and the extents if there are any.
+struct TensorType {
+    kind: i64,
+    shape: Option<Vec<Option<i64>>>,
+}
+
+/// The type if it is that of a tensor.
+fn read_type(bytes: &[u8], depth: usize) -> Result<Option<TensorType>> {
+    if depth > MAX_DEPTH {
+        return Err(Error::new(ErrorKind::Model, format!("types within types deeper than {MAX_DEPTH}")));
+    }
+    let mut tensor = None;
+    for field in Fields::new(bytes) {
+        match field? {
+            (1, kind) => tensor = Some(read_tensor_type(kind.bytes()?)?),
+            (4, sequence) => {
+                for field in Fields::new(sequence.bytes()?) {
+                    if let (1, element) = field? {
+                        read_type(element.bytes()?, depth + 1)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(tensor)
+}
+
+fn read_tensor_type(bytes: &[u8]) -> Result<TensorType> {
+    let mut tensor = TensorType { kind: 0, shape: None };
+    for field in Fields::new(bytes) {
+        match field? {
+            (1, kind) => tensor.kind = kind.int()?,
+            (2, shape) => {
+                let mut extents = Vec::new();
+                for field in Fields::new(shape.bytes()?) {
+                    if let (1, extent) = field? {
+                        extents.push(read_extent(extent.bytes()?)?);
+                    }
+                }
+                tensor.shape = Some(extents);
+            }
+            _ => {}
+        }
+    }
+    Ok(tensor)
+}
+
+/// One extent; `None` if it is a name, or a negative number as some exporters write it.
+fn read_extent(bytes: &[u8]) -> Result<Option<i64>> {
+    let mut extent = None;
+    for field in Fields::new(bytes) {
+        match field? {
+            (1, value) => extent = Some(value.int()?).filter(|n| *n >= 0),
+            (2, name) => drop(name.text()?),
+            _ => {}
+        }
+    }
+    Ok(extent)
+}
+
+fn dtype(kind: i64) -> Option<DType> {
+    Some(match kind {
+        1 => DType::F32,
+        2 => DType::U8,
+        3 => DType::I8,
+        6 => DType::I32,
+        7 => DType::I64,
+        9 => DType::Bool,
+        10 => DType::F16,
+        11 => DType::F64,
+        _ => return None,
+    })
+}
+
+fn check_names(what: &str, tensors: &[TensorInfo]) -> Result<()> {
+    for (i, tensor) in tensors.iter().enumerate() {
+        if tensor.name.is_empty() || tensors[..i].iter().any(|t| t.name == tensor.name) {
+            let text = format!("{what} {i} is named `{}`; each has a name, used once", tensor.name);
+            return Err(Error::new(ErrorKind::Model, text));
+        }
+    }
+    Ok(())
+}
