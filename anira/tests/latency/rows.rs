@@ -100,3 +100,25 @@ fn an_inline_engine_adds_no_inference_part() {
     let varying = query("512", 48_000, 512, "0").blocks(Blocks::Varying { min: Rational::ONE });
     assert_eq!(parts(&varying), (511, 511, 0));
 }
+
+#[test]
+fn adaptation_alone_is_what_rath_and_geier_prove() {
+    // Minimum required delay for realtime block size adaptation, LAC 2026: hop − gcd(block, hop).
+    let figures =
+        [(128u32, 128, 0), (256, 64, 0), (64, 256, 192), (54, 90, 72), (48, 128, 112), (480, 512, 480)];
+    for (block, hop, delay) in figures {
+        let query = LatencyQuery::new(Rational::from(block), 48_000u32, hop, hop, Rational::ZERO);
+        assert_eq!(parts(&query), (delay, delay, 0), "{block} into {hop}");
+        // Where blocks vary, one sample short of a hop is the worst.
+        let varying = query.blocks(Blocks::Varying { min: Rational::ONE });
+        assert_eq!(parts(&varying), (hop - 1, hop - 1, 0), "up to {block} into {hop}");
+    }
+}
+
+#[test]
+fn fractional_blocks_that_vary_get_a_bound_that_half_samples_reach() {
+    // Blocks of up to 25 half samples into hops of 24, an inference of 5: 24 + 25 + 5 − 2 = 52 half samples.
+    let query = query("12.5", 1000, 12, "2.5").blocks(Blocks::Varying { min: Rational::new(1, 2).unwrap() });
+    let latency = latency(&query).unwrap();
+    assert_eq!((latency.samples, latency.adaptation, latency.exact), (26, 11, false));
+}

@@ -79,7 +79,8 @@ fn where_the_search_ends_early_the_figure_is_a_bound_and_says_so() {
     // Nearly all of the engine's time, and blocks that hardly vary: sums of them leave gaps for a million blocks on.
     let (max, hop) = (1 << 20, 1009);
     let figure = |min: i64, inference: Fraction| {
-        let query = question((max, 1), hop, hop, inference).blocks(Blocks::Varying { min: rational((min, 1)) });
+        let query =
+            question((max, 1), hop, hop, inference).blocks(Blocks::Varying { min: rational((min, 1)) });
         let answer = latency(&query).unwrap();
         (answer.samples as i64, answer.exact)
     };
