@@ -78,8 +78,8 @@ fn every_small_configuration_equals_the_simulation() {
 #[test]
 fn fractional_blocks_equal_the_simulation() {
     let quarters = (1..=30).filter(|n| n % 4 != 0).map(|n| (n, 4));
-    let thousandths = [(1, 10), (333, 1000), (10_667, 1000)].into_iter();
-    let checked = check_all(quarters, 1..=12) + check_all(thousandths, [1, 2, 5].into_iter());
+    let thousandths = [(1, 10), (333, 1000), (2667, 1000)].into_iter();
+    let checked = check_all(quarters, 1..=12) + check_all(thousandths, [1, 2].into_iter());
     assert!(checked > 30_000, "{checked}");
 }
 

@@ -27,6 +27,9 @@ fn a_model_that_cannot_keep_up_is_refused_with_what_would_help() {
     {
         assert!(text.contains(figure), "{figure}: {text}");
     }
+    let odd = with(base(), |q| q.max_inference = decimal("0.01201"));
+    assert!(latency(&odd).unwrap_err().to_string().contains("hop of 577"), "576.48 samples pass");
+    latency(&with(odd, |q| q.hop_in = 577)).unwrap();
     let helped = [
         query.clone().engines(2),
         with(query.clone(), |q| q.hop_in = 576),
@@ -121,14 +124,33 @@ fn numbers_of_many_digits_are_answered_exactly_where_no_digit_matters() {
 
 #[test]
 fn where_a_lost_digit_matters_the_figure_is_an_upper_bound_and_says_so() {
-    // τ is 1 but for the 100th binary place: one callback of delay, or two.
-    let more = Rational::new(1, 1 << 100).unwrap();
-    let query = with(base(), |q| q.max_inference = decimal("0.01").plus(more).unwrap());
-    let answer = latency(&query).unwrap();
-    assert_eq!(answer.samples, 1440);
-    let less = with(base(), |q| q.max_inference = decimal("0.01").minus(more).unwrap());
-    let answer = latency(&less).unwrap();
-    assert!(answer.samples == 960 || (answer.samples == 1440 && !answer.exact), "{answer:?}");
+    // τ is 1 + 2⁻⁴⁵ + 2⁻¹⁰⁰ and the ratio 10⁻¹⁸: together too many digits, and rounded down they cost a callback less.
+    let power = |n: u32| Rational::new(1, 1 << n).unwrap();
+    let tau = Rational::ONE.plus(power(45)).and_then(|tau| tau.plus(power(100))).unwrap();
+    let longer = with(base(), |q| q.max_inference = decimal("0.01").times(tau).unwrap());
+    let answer = latency(&longer).unwrap();
+    assert_eq!((answer.samples, answer.exact), (1440, true), "without the ratio all digits fit");
+    let answer = latency(&longer.blocking_ratio(decimal("1e-18"))).unwrap();
+    assert_eq!((answer.samples, answer.exact), (1440, false));
+}
+
+#[test]
+fn rounding_never_overloads_engines_that_can_just_keep_up() {
+    let rate = Rational::try_from(48_000.1).unwrap();
+    let exactly = Rational::from(512u32).over(rate).unwrap();
+    // The next binary fraction of 100 places below: its product with the rate has 137.
+    let seconds = exactly.times(Rational::new(1 << 62, 1).unwrap()).unwrap().floor();
+    let below =
+        Rational::new(seconds << 38, 1 << 100).and_then(|s| s.plus(Rational::new(1, 1 << 100)?)).unwrap();
+    assert!(below < exactly);
+    let query = |seconds: Rational| {
+        with(base(), |q| {
+            q.sample_rate = rate;
+            q.max_inference = seconds;
+        })
+    };
+    let (busy, nearly) = (latency(&query(exactly)).unwrap(), latency(&query(below)).unwrap());
+    assert_eq!((nearly.samples, nearly.exact), (busy.samples, true));
 }
 
 #[test]
@@ -156,9 +178,9 @@ fn no_question_takes_long() {
                                 .engines(engines)
                                 .blocking_ratio(wait)
                                 .blocks(blocks);
-                            let asked_at = Instant::now();
-                            latency(&query).unwrap_or_else(|error| panic!("{query:?}: {error}"));
-                            slowest = slowest.max(asked_at.elapsed());
+                            // On a busy machine one asking may be put off: a slow question is slow every time.
+                            let took = (0..5).map(|_| time_of(&query)).find(|&took| took < PATIENCE);
+                            slowest = slowest.max(took.unwrap_or(Duration::MAX));
                             asked += 1;
                         }
                     }
@@ -168,7 +190,15 @@ fn no_question_takes_long() {
     }
     let mean = start.elapsed() / asked;
     println!("{asked} questions, mean {mean:?}, slowest {slowest:?}");
-    // The promise is 1 ms and 20 ms for an optimised build; here there is room for a debug one on a busy machine.
     assert!(mean < Duration::from_millis(1), "{mean:?}");
-    assert!(slowest < Duration::from_millis(if cfg!(debug_assertions) { 400 } else { 100 }), "{slowest:?}");
+    assert!(slowest < PATIENCE, "a question took {PATIENCE:?} and more, five times");
+}
+
+/// The promise is 20 ms for an optimised build; a debug one is ten times as slow.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(debug_assertions) { 200 } else { 20 });
+
+fn time_of(query: &LatencyQuery) -> Duration {
+    let asked_at = Instant::now();
+    latency(query).unwrap_or_else(|error| panic!("{query:?}: {error}"));
+    asked_at.elapsed()
 }
