@@ -1,6 +1,6 @@
 //! The scheduler's models under loom, which runs them in every order of their steps within a bound.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
@@ -20,7 +20,7 @@ pub(crate) fn run(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
         bail!("there is no model; models are the tests in anira-scheduler's files `loom_*.rs`");
     }
     let mut ours = Tally::default();
-    let result = call(workspace, &workspace.target.join("loom")).tallied(&mut ours);
+    let result = call(workspace, &target(workspace)).tallied(&mut ours);
     tally.add(ours);
     result?;
     if ours.passed < models {
@@ -31,6 +31,11 @@ pub(crate) fn run(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     }
     println!("{models} models hold with at most {} involuntary thread switches", bound());
     Ok(())
+}
+
+/// Where models are built: flags of their own would throw everybody else's builds away.
+pub(crate) fn target(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("loom")
 }
 
 /// The call that builds and runs the models in `target`.

@@ -102,7 +102,7 @@ impl<'a> Copy<'a> {
                 .and_then(|()| fs::copy(workspace.root.join(&file.path), &to))
                 .with_context(|| format!("{} cannot be copied to {}", file.path, to.display()))?;
         }
-        Ok(Self { workspace, root, target: place.join("target"), output: place.join("output.txt") })
+        Ok(Self { workspace, root, target: loom::target(workspace), output: place.join("output.txt") })
     }
 
     /// Weakens one ordering, runs the models, and restores the file.
