@@ -9,6 +9,10 @@ mod driven;
 #[cfg(not(loom))]
 mod inline;
 mod latest;
+#[cfg(all(test, loom))]
+mod loom_mailbox;
+#[cfg(all(test, loom))]
+mod loom_wake;
 mod mailbox;
 #[cfg(not(loom))]
 mod pool;

@@ -1,6 +1,6 @@
 //! A value of several words, set by any thread, taken by the audio thread: only the newest counts, and none is ever torn.
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, ordering};
 
 /// How many versions can be in somebody's hands at once: the newest, the one being read, and one per concurrent writer.
 const CELLS: usize = 8;
@@ -60,7 +60,7 @@ impl Mailbox {
     /// Takes the newest value, if one came since the last call. Audio thread; wait-free.
     pub fn take(&self, mut into: impl FnMut(usize, u64)) -> bool {
         // Acquire pairs with the release in `set`.
-        let newest = self.newest.swap(0, Ordering::Acquire);
+        let newest = self.newest.swap(0, ordering("take-relaxed", Ordering::Acquire));
         let Some(cell) = newest.checked_sub(1).and_then(|at| self.cells.get(at as usize)) else {
             return false;
         };

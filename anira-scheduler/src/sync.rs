@@ -96,3 +96,22 @@ impl Futex {
         self.condition.notify_all();
     }
 }
+
+/// Whether this build of a model is to be wrong in the named way: `cargo xtask loom --mutations` sets `ANIRA_MUTATION` and
+/// expects the model that stands beside the name in `mutations.txt` to fail. Never in a real build.
+#[cfg(loom)]
+pub(crate) fn mutated(name: &str) -> bool {
+    std::env::var("ANIRA_MUTATION").is_ok_and(|mutation| mutation == name)
+}
+
+#[cfg(not(loom))]
+#[inline(always)]
+pub(crate) fn mutated(_name: &str) -> bool {
+    false
+}
+
+/// The ordering, or none of it where the named mutation asks for that.
+#[inline(always)]
+pub(crate) fn ordering(name: &str, right: Ordering) -> Ordering {
+    if mutated(name) { Ordering::Relaxed } else { right }
+}

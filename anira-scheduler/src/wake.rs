@@ -5,7 +5,7 @@
 //! before it reads, with a SeqCst fence between: of the two, at least one sees the other. So no slot is slept over, and
 //! while workers are awake a submission makes no system call.
 
-use crate::sync::{AtomicU32, Futex, Ordering, fence};
+use crate::sync::{AtomicU32, Futex, Ordering, fence, mutated};
 
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
@@ -17,7 +17,9 @@ impl Wake {
     /// Called after publishing. Audio thread: one fence, one load; one futex call if a worker is asleep.
     pub(crate) fn notify(&self) {
         // Pairs with the fence in `sleep_unless`.
-        fence(Ordering::SeqCst);
+        if !mutated("notify-without-fence") {
+            fence(Ordering::SeqCst);
+        }
         if self.sleepers.load(Ordering::Relaxed) > 0 {
             self.word.bump();
         }
@@ -29,7 +31,7 @@ impl Wake {
         let seen = self.word.load();
         // Pairs with the fence in `notify`.
         fence(Ordering::SeqCst);
-        if !ready() {
+        if mutated("sleep-without-a-look") || !ready() {
             self.word.wait(seen);
         }
         self.sleepers.fetch_sub(1, Ordering::Relaxed);

@@ -5,7 +5,7 @@
 use super::history::StreamShape;
 use super::shared::{Ring, WindowAt};
 use super::state::{Phase, State};
-use crate::sync::{Arc, Ordering};
+use crate::sync::{Arc, Ordering, mutated, ordering};
 
 /// The audio thread's end: writes input, publishes slots, collects results in order. One owner; every call is
 /// wait-free, allocates nothing and makes no system call.
@@ -124,7 +124,7 @@ impl<T, X> Producer<T, X> {
             // Acquire pairs with the release in `Input::release` and `finish`: the worker's reads are over.
             let state = State::of(slot.state.load(Ordering::Acquire));
             let reading = matches!(state.phase, Phase::Submitted | Phase::Reading);
-            if state.index == self.unread && reading {
+            if state.index == self.unread && reading && !mutated("room-ignores-readers") {
                 return;
             }
             self.unread += 1;
@@ -235,11 +235,12 @@ impl<T, X> Producer<T, X> {
         // Relaxed: the release below carries it.
         slot.deadline.store(deadline, Ordering::Relaxed);
         // Release pairs with the acquire in `claim_index`: header, payload and history are seen by who claims.
-        slot.state.store(State::new(self.next, Phase::Submitted).word(), Ordering::Release);
+        let release = ordering("publish-relaxed", Ordering::Release);
+        slot.state.store(State::new(self.next, Phase::Submitted).word(), release);
         self.next += 1;
         self.hop += 1;
         // Release pairs with the acquires in `claim` and `deadline`: whoever sees the index sees the slot's state.
-        self.ring.submitted.store(self.next, Ordering::Release);
+        self.ring.submitted.store(self.next, release);
     }
 
     /// Counts the next hop as lost without a slot for it. Its number is returned; [`collect`](Self::collect) will not name it.
@@ -293,6 +294,11 @@ impl<T, X> Producer<T, X> {
         let to = State::new(index, Phase::Free).word();
         // Relaxed on success: nothing was written by anyone since this thread published.
         self.ring.slot(index).is_some_and(|slot| {
+            if mutated("take-back-by-store") {
+                let submitted = slot.state.load(Ordering::Relaxed) == from;
+                slot.state.store(to, Ordering::Relaxed);
+                return submitted;
+            }
             slot.state.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
         })
     }
@@ -302,7 +308,7 @@ impl<T, X> Producer<T, X> {
     pub fn reset(&mut self) -> u64 {
         let taken = (self.collected..self.next).filter(|&index| self.take_back(index)).count();
         self.collected = self.next;
-        self.generation += 1;
+        self.generation += u64::from(!mutated("reset-keeps-the-generation"));
         self.hop = 0;
         for cursor in &mut self.streams {
             cursor.origin = cursor.position;

@@ -7,7 +7,7 @@ use crossbeam_utils::CachePadded;
 
 use super::history::{History, StreamShape};
 use super::state::{Phase, State};
-use crate::sync::{AtomicBool, AtomicU64, Ordering, UnsafeCell, fence};
+use crate::sync::{AtomicBool, AtomicU64, Ordering, UnsafeCell, fence, mutated, ordering};
 
 /// What a slot says of itself. Written by the audio thread before it publishes, read by the worker that claims.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +36,7 @@ pub(super) struct Slot<T> {
 }
 
 pub(super) struct Executor<X> {
-    /// Taken by swap, given back by a release store. Never given back by a withheld executor.
+    /// Taken by compare-and-swap, given back by a release store. Never given back by a withheld executor.
     busy: AtomicBool,
     cell: UnsafeCell<X>,
 }
@@ -126,8 +126,12 @@ impl<T, X> Ring<T, X> {
 
     fn take_executor(&self) -> Option<usize> {
         self.executors.iter().position(|x| {
-            // Acquire pairs with the release in `give_back`: the last holder's writes to the cell are seen.
-            !x.busy.load(Ordering::Relaxed) && !x.busy.swap(true, Ordering::Acquire)
+            // Acquire pairs with the release in `give_back`: the last holder's writes to the cell are seen. A compare, not a
+            // swap: who comes too late must not write, neither for the cache nor for loom, which knows no order of
+            // unrelated writes.
+            mutated("executor-unguarded")
+                || !x.busy.load(Ordering::Relaxed)
+                    && x.busy.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
         })
     }
 
@@ -144,6 +148,12 @@ impl<T, X> Ring<T, X> {
             if index >= self.submitted.load(Ordering::Acquire) {
                 return None;
             }
+            if mutated("claim-by-store") {
+                self.claimed.store(index + 1, Ordering::Relaxed);
+                let slot = self.slot(index)?;
+                slot.state.store(State::new(index, Phase::Reading).word(), Ordering::Release);
+                return Some(index);
+            }
             // Relaxed: exactly one thread wins an index; what the slot holds comes over with its state word.
             if self.claimed.compare_exchange(index, index + 1, Ordering::Relaxed, Ordering::Relaxed).is_err()
             {
@@ -151,10 +161,10 @@ impl<T, X> Ring<T, X> {
             }
             let from = State::new(index, Phase::Submitted).word();
             let to = State::new(index, Phase::Reading).word();
-            // Acquire pairs with the release in `publish`. It fails if the audio thread took the slot back, or never
+            // Relaxed: the acquire of `submitted` above already pairs with the release in `publish`. It fails if the audio thread took the slot back, or never
             // published under this index: then the index is void and the next one is tried.
             let owned = self.slot(index).is_some_and(|slot| {
-                slot.state.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
+                slot.state.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
             });
             if owned {
                 return Some(index);
@@ -240,7 +250,8 @@ impl<T, X> Claim<'_, T, X> {
         if let Some(slot) = self.ring.slot(self.index) {
             let phase = if ok { Phase::Done } else { Phase::Failed };
             // Release pairs with the acquire in `collect`: the audio thread sees the payload.
-            slot.state.store(State::new(self.index, phase).word(), Ordering::Release);
+            let release = ordering("finish-relaxed", Ordering::Release);
+            slot.state.store(State::new(self.index, phase).word(), release);
         }
         // Relaxed: the count alone decides, nothing is handed over by it.
         let healthy = &self.ring.healthy;
@@ -265,7 +276,8 @@ impl<T, X> Input<'_, T, X> {
     pub fn release(self) {
         if let Some(slot) = self.ring.slot(self.index) {
             // Release pairs with the acquire in `Producer::room`: our reads are over before the audio thread writes.
-            slot.state.store(State::new(self.index, Phase::Running).word(), Ordering::Release);
+            let release = ordering("release-input-relaxed", Ordering::Release);
+            slot.state.store(State::new(self.index, Phase::Running).word(), release);
         }
     }
 }
