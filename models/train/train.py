@@ -61,12 +61,19 @@ class TcnSteps:
 
 
 class LstmSteps:
-    """Random clips read in stretches; the state goes on, the gradient does not."""
+    """Random clips read in stretches; the state goes on, the gradient does not.
 
+    `self.start` also asks that a zero state and silence give silence, since that
+    is how a stream starts and the clips never show it. It slows learning down,
+    so it is left to a second run with --resume.
+    """
+
+    START, START_FLOOR = 256, 1e-5  # samples; mean square that counts as 1
     BATCH, LENGTH, STRETCH, WARM_UP, RATE, LAST_RATE = 40, 9_216, 512, 1_024, 6e-3, 1e-4
 
     def __init__(self, model, clean, driven, rng):
         self.model, self.clean, self.driven, self.rng = model, clean, driven, rng
+        self.start = False
 
     def losses(self):
         starts = self.rng.integers(0, self.clean.size - self.LENGTH, self.BATCH)
@@ -79,27 +86,31 @@ class LstmSteps:
             piece = slice(at, at + self.STRETCH)
             got, *state = self.model(x[:, piece, None], *state)
             state = [s.detach() for s in state]
-            yield loss_of(got[:, :, 0], y[:, piece])
+            loss = loss_of(got[:, :, 0], y[:, piece])
+            if self.start:
+                silence = torch.zeros(1, self.START, 1)
+                got, _, _ = self.model(silence, *self.model.zero_state())
+                loss = loss + (got**2).mean() / self.START_FLOOR
+            yield loss
 
 
 STEPS = {"amp-tcn-29k": TcnSteps, "amp-lstm-2k": LstmSteps}
 
 
-def train(model, steps, seconds, validate):
+def train(model, steps, seconds, first_rate, validate):
     """Adam with a cosine rate; returns rows of what the loss did.
 
     The clock counts training only, not validation. `validate` gives the
-    held-out error, and the best weights seen are those the model ends with.
+    held-out error, for the curve only.
     """
-    adam = torch.optim.Adam(model.parameters(), lr=steps.RATE)
+    adam = torch.optim.Adam(model.parameters(), lr=first_rate)
     rows, recent = [], []
-    best, best_weights = math.inf, None
     spent, updates, due = 0.0, 0, VALIDATE_EVERY
     while spent < seconds:
         mark = time.perf_counter()
         for loss in steps.losses():
             part = min(spent / seconds, 1.0)
-            rate = steps.LAST_RATE + (steps.RATE - steps.LAST_RATE) * (
+            rate = steps.LAST_RATE + (first_rate - steps.LAST_RATE) * (
                 0.5 + 0.5 * math.cos(math.pi * part)
             )
             adam.param_groups[0]["lr"] = rate
@@ -116,11 +127,13 @@ def train(model, steps, seconds, validate):
             rows.append((round(spent, 1), updates, float(np.mean(recent)), held_out))
             print(f"{spent:7.1f} s  {updates:6d} updates  loss {rows[-1][2]:.5f}  ESR {held_out:.5f}", flush=True)
             recent = []
-            if held_out < best:
-                best = held_out
-                best_weights = {k: v.clone() for k, v in model.state_dict().items()}
-    model.load_state_dict(best_weights)
     return rows
+
+
+def kept_rows(name):
+    """The rows of the run that a --resume goes on from."""
+    with open(MODELS / f"{name}.loss.csv", newline="") as kept:
+        return [(float(s), int(u), float(a), float(b)) for s, u, a, b in list(csv.reader(kept))[1:]]
 
 
 def main():
@@ -130,6 +143,11 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--audio-minutes", type=float, default=5.0, help="of training audio")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the kept weights at a tenth of the rate; an LSTM also learns to start",
+    )
     args = parser.parse_args()
 
     torch.set_num_threads(args.threads)
@@ -139,19 +157,28 @@ def main():
 
     model = networks.LEARNED[args.model]()
     steps = STEPS[args.model](model, clean, driven, np.random.default_rng(args.seed))
+    rate, earlier = steps.RATE, []
+    if args.resume:
+        model.load_state_dict(networks.load(args.model).state_dict())
+        steps.start = True
+        rate, earlier = steps.RATE / 10, kept_rows(args.model)
     rows = train(
         model,
         steps,
         args.minutes * 60,
+        rate,
         lambda m: error_to_signal(networks.run_whole(m, watch_clean), watch_driven),
     )
+    if earlier:
+        seconds, updates = earlier[-1][:2]
+        rows = earlier + [(s + seconds, u + updates, a, b) for s, u, a, b in rows]
     model.trim_silence()
     networks.save(args.model, model)
 
     with open(MODELS / f"{args.model}.loss.csv", "w", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(("seconds", "updates", "training_loss", "held_out_esr"))
-        writer.writerows((s, u, f"{a:.6f}", f"{b:.6f}") for s, u, a, b in rows)
+        writer.writerows((f"{s:.1f}", u, f"{a:.6f}", f"{b:.6f}") for s, u, a, b in rows)
     plot_loss(args.model, rows)
 
     report(args.model)
