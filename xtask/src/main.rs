@@ -66,9 +66,12 @@ enum Verb {
     /// The bound is the number of involuntary thread switches per run, LOOM_MAX_PREEMPTIONS, 2 unless set. What loom
     /// finds is real; what it doesn't find within the bound is not proven absent.
     Loom {
-        /// Also weaken each memory ordering of the scheduler in turn and see that some model fails.
+        /// Also see that the models notice each fault that is planted in the scheduler (anira-scheduler/mutations.txt).
         #[arg(long)]
         mutations: bool,
+        /// Also weaken each memory ordering of the scheduler in turn, in a copy, and see that some model fails. Slow.
+        #[arg(long, conflicts_with = "mutations")]
+        orderings: bool,
     },
 }
 
@@ -101,8 +104,9 @@ fn run(verb: &Verb, workspace: &Workspace) -> anyhow::Result<bool> {
         Verb::Test(steps) => Ok(go(&plan::test(), steps, workspace)),
         Verb::Doc { open } => plan::doc(workspace, *open).map(|()| true),
         Verb::Tidy => tidy::run(workspace).map(|()| true),
-        Verb::Loom { mutations: false } => loom::run(workspace, &mut tally::Tally::default()).map(|()| true),
-        Verb::Loom { mutations: true } => mutation::run(workspace).map(|()| true),
+        Verb::Loom { mutations: true, .. } => mutation::planted::run(workspace).map(|()| true),
+        Verb::Loom { orderings: true, .. } => mutation::weakened::run(workspace).map(|()| true),
+        Verb::Loom { .. } => loom::run(workspace, &mut tally::Tally::default()).map(|()| true),
     }
 }
 
