@@ -18,13 +18,14 @@ fn signatures_are_those_of_the_files() {
         assert_eq!(signature(&ModelSource::file(&path)).unwrap(), right);
     };
     let models = root().join("models");
-    let state: &[usize] = &[1, 1, 16];
     check(models.join("gain.onnx"), f32s(&[("input", &[1, 1, 512])]), f32s(&[("output", &[1, 1, 512])]));
     let lstm = load(models.join("amp-lstm-2k.onnx")).unwrap().signature().clone();
     let names = |tensors: &[TensorInfo]| tensors.iter().map(|t| t.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&lstm.inputs), ["input", "h_in", "c_in"]);
     assert_eq!(names(&lstm.outputs), ["output", "h_out", "c_out"]);
-    assert_eq!(lstm.inputs[1].shape.iter().flatten().product::<usize>(), state.iter().product());
+    assert!(
+        lstm.inputs[1].shape.iter().all(Option::is_some) && lstm.inputs[1].shape == lstm.outputs[1].shape
+    );
     let int = |name: &str| TensorInfo::new(name, DType::I64, vec![Some(1)]);
     let mut inputs = f32s(&[("input", &[1, 1, 32])]);
     let mut outputs = f32s(&[("output", &[1, 1, 32])]);
@@ -209,8 +210,11 @@ fn missing_files_wrong_options_and_lacking_operators_are_told_apart() {
     }
 
     let mut bytes = gain.bytes().unwrap().into_owned();
-    let at = bytes.windows(3).position(|w| w == b"Mul").unwrap();
-    bytes[at..at + 3].copy_from_slice(b"Mux");
+    for at in 0..bytes.len() - 2 {
+        if bytes[at..at + 3] == *b"Mul" {
+            bytes[at..at + 3].copy_from_slice(b"Mux");
+        }
+    }
     let error = Rten.load(&ModelSource::memory(bytes), &LoadRequest::new()).map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("Mux"), "{error}");
