@@ -79,7 +79,9 @@ impl Models {
             };
             let text = fs::read_to_string(&self.output).unwrap_or_default();
             if !status.success() {
-                return Ok(Verdict::Caught(failed(&text).unwrap_or("a crash").to_owned()));
+                let crash =
+                    || if filter.is_empty() { "a crash".into() } else { format!("a crash of {filter}") };
+                return Ok(Verdict::Caught(failed(&text).map_or_else(crash, str::to_owned)));
             }
             ran |= !text.contains("\nrunning 0 tests\n");
         }
