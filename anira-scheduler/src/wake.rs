@@ -43,4 +43,9 @@ impl Wake {
         fence(Ordering::SeqCst);
         self.word.bump();
     }
+
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn has_sleepers(&self) -> bool {
+        self.sleepers.load(Ordering::Relaxed) > 0
+    }
 }

@@ -191,8 +191,13 @@ impl<T, X> Producer<T, X> {
             // Acquire pairs with a worker's release: an abandoned slot's contents are ours again.
             let state = State::of(slot.state.load(Ordering::Acquire));
             let abandoned = state.index < self.collected;
+            // Taken back, but not yet collected: its hop is still to be called lost. (A slot that was never used bears index 0,
+            // which is another slot's.)
+            let slots = self.hops.len() as u64;
+            let to_be_collected = (self.collected..self.next).contains(&state.index)
+                && state.index % slots == self.next % slots;
             match state.phase {
-                Phase::Free => {}
+                Phase::Free if !to_be_collected => {}
                 Phase::Done | Phase::Failed if abandoned => {}
                 // A worker is still in a slot of before the reset: this index is void, the next slot is tried.
                 _ if abandoned => {
