@@ -11,7 +11,7 @@ use crate::sync::Arc;
 ///
 /// Only engines that promise to be real-time safe compile with it:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// # use anira_traits::*;
 /// # struct Slow;
 /// # impl Engine for Slow {

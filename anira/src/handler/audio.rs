@@ -61,11 +61,17 @@ pub(super) type State<B, P, S> = Streams<
 /// [offline](crate::Mode::Offline) rendering, the same calls wait for their results instead.) Dropping it is wait-free too:
 /// its memory goes back to the handler.
 ///
-/// ```compile_fail
+/// It moves to the audio thread, and only one thread has it:
+///
+/// ```
 /// # use anira::prelude::*;
-/// // Two threads cannot have it at once.
-/// fn share<T: Sync>(_: T) {}
-/// fn audio<B: Backend, P: PrePostProcessor, S: Scheduler<anira::EngineOf<B>>>(audio: anira::Audio<B, P, S>) { share(audio) }
+/// fn moves<T: Send>() {}
+/// moves::<Audio<Bypass, HopProcessor, Pool>>();
+/// ```
+/// ```compile_fail,E0277
+/// # use anira::prelude::*;
+/// fn is_shared<T: Sync>() {}
+/// is_shared::<Audio<Bypass, HopProcessor, Pool>>();
 /// ```
 pub struct Audio<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> {
     /// `None` only while it is being dropped.

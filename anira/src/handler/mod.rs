@@ -65,7 +65,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// There is nothing to process with before a prepare:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// # use anira::prelude::*;
 /// # let config = InferenceConfig::builder().input(InputTensor::stream("i", 8)).output(OutputTensor::stream("o", 8)).build().unwrap();
 /// let mut handler = InferenceHandler::builder(config).backend(Bypass).build().unwrap();
