@@ -32,7 +32,7 @@ Numbers are read as exact decimals of at most 18 digits; nothing is computed in 
 /// are not ready when a callback needs them) and model.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct LatencyArgs {
+pub(crate) struct LatencyArgs {
     #[command(flatten)]
     question: Question,
     /// Print one JSON object instead of a table; with --explain, the drawing is its field `explain`.
@@ -92,7 +92,7 @@ struct Question {
 /// [`ErrorKind::Config`] names a flag that cannot be, [`ErrorKind::Overload`] says that the model cannot keep up: with
 /// `--json` they are written to `out` as well, and with `--stdin` only there. [`ErrorKind::Io`] if reading or writing
 /// fails.
-pub fn run(args: LatencyArgs, out: &mut impl Write) -> Result<(), Error> {
+pub(crate) fn run(args: LatencyArgs, out: &mut impl Write) -> Result<(), Error> {
     if args.stdin {
         return lines::answer_lines(std::io::stdin().lock(), out);
     }

@@ -1,0 +1,250 @@
+//! Which engine runs a model: what `--engine` means, what is built in, and why `auto` chose.
+
+use std::path::Path;
+
+use anira::backends::Bypass;
+#[cfg(feature = "rten")]
+use anira::backends::Rten;
+use anira::traits::Backend;
+use anira::{Error, ErrorKind, Result};
+use clap::ValueEnum;
+
+/// `--engine`: the inference engines by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineArg {
+    /// The first that is built in and reads this model.
+    Auto,
+    /// Small networks in Rust, fast enough for the callback itself.
+    Native,
+    /// ONNX, in Rust, always there unless turned off.
+    Rten,
+    /// ONNX, by ONNX Runtime.
+    Onnxruntime,
+    /// TorchScript, by LibTorch.
+    Torch,
+    /// TFLite models, by TensorFlow Lite.
+    Tflite,
+    /// TFLite models, by LiteRT.
+    Litert,
+    /// No network: the audio passes through, with the delay that the model would have.
+    Bypass,
+}
+
+/// An engine that can be chosen: everything but `auto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Native,
+    Rten,
+    Onnxruntime,
+    Torch,
+    Tflite,
+    Litert,
+    Bypass,
+}
+
+/// The order in which `auto` looks.
+const ENGINES: [Engine; 7] = [
+    Engine::Native,
+    Engine::Rten,
+    Engine::Onnxruntime,
+    Engine::Torch,
+    Engine::Tflite,
+    Engine::Litert,
+    Engine::Bypass,
+];
+
+impl Engine {
+    /// As the command line and configuration files spell it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Rten => "rten",
+            Self::Onnxruntime => "onnxruntime",
+            Self::Torch => "torch",
+            Self::Tflite => "tflite",
+            Self::Litert => "litert",
+            Self::Bypass => "bypass",
+        }
+    }
+
+    fn is_built(self) -> bool {
+        match self {
+            Self::Bypass => true,
+            Self::Rten => cfg!(feature = "rten"),
+            _ => false,
+        }
+    }
+
+    /// The endings of the model files that it reads.
+    fn endings(self) -> &'static [&'static str] {
+        match self {
+            Self::Native => &["json"],
+            Self::Rten | Self::Onnxruntime => &["onnx"],
+            Self::Torch => &["pt", "pth", "ts"],
+            Self::Tflite | Self::Litert => &["tflite"],
+            Self::Bypass => &[],
+        }
+    }
+
+    /// Whether its inferences may run in the audio callback itself.
+    pub(crate) fn is_realtime_safe(self) -> bool {
+        self == Self::Bypass
+    }
+
+    fn not_built(self) -> Error {
+        let name = self.name();
+        let message = format!("is not built in: build anira with the Cargo feature `{name}`");
+        Error::new(ErrorKind::NotBuilt, message).at(format!("engine `{name}`"))
+    }
+}
+
+/// An engine, and why it is this one where nobody named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) engine: Engine,
+    pub(crate) why: Option<String>,
+}
+
+impl EngineArg {
+    /// The engine that was named; `None` for `auto`.
+    pub(crate) fn named(self) -> Option<Engine> {
+        match self {
+            Self::Auto => None,
+            Self::Native => Some(Engine::Native),
+            Self::Rten => Some(Engine::Rten),
+            Self::Onnxruntime => Some(Engine::Onnxruntime),
+            Self::Torch => Some(Engine::Torch),
+            Self::Tflite => Some(Engine::Tflite),
+            Self::Litert => Some(Engine::Litert),
+            Self::Bypass => Some(Engine::Bypass),
+        }
+    }
+
+    /// The engine for a model file, by its ending.
+    ///
+    /// # Errors
+    /// `NotBuilt` naming the feature; `Config` for an ending that no engine reads.
+    pub(crate) fn for_model(self, model: &Path) -> Result<Choice> {
+        if let Some(engine) = self.named() {
+            return Choice::of(engine);
+        }
+        let ending = model.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+        let readers: Vec<Engine> =
+            ENGINES.into_iter().filter(|engine| engine.endings().contains(&ending.as_str())).collect();
+        let chosen = readers.iter().find(|engine| engine.is_built()).or(readers.first());
+        let Some(&engine) = chosen else {
+            let right = "an ending tells the engine: .onnx, .pt, .tflite; or name one with --engine";
+            let error = Error::config("ending", format_args!("`{ending}`"), right);
+            return Err(error.at(model.display().to_string()));
+        };
+        let why = format!("{} (reads .{ending}{})", engine.name(), others(&readers, engine));
+        Ok(Choice { why: Some(why), ..Choice::of(engine)? })
+    }
+
+    /// The engine for a configuration file, among those that it has a table for.
+    ///
+    /// # Errors
+    /// `NotBuilt` naming the feature; `Config` where the file names no engine that exists.
+    pub(crate) fn for_tables<'a>(self, tables: impl Iterator<Item = &'a str>) -> Result<Choice> {
+        if let Some(engine) = self.named() {
+            return Choice::of(engine);
+        }
+        let tables: Vec<&str> = tables.collect();
+        let listed: Vec<Engine> =
+            ENGINES.into_iter().filter(|engine| tables.contains(&engine.name())).collect();
+        let chosen = listed.iter().find(|engine| engine.is_built()).or(listed.first());
+        let Some(&engine) = chosen else {
+            let names: Vec<&str> = ENGINES.iter().map(|engine| engine.name()).collect();
+            let value = if tables.is_empty() { "missing".to_owned() } else { tables.join(", ") };
+            let right =
+                format!("a table for one of {}: [engine.rten] with file = \"model.onnx\"", names.join(", "));
+            return Err(Error::config("engine", value, right));
+        };
+        let why = format!("{} (from the configuration{})", engine.name(), others(&listed, engine));
+        Ok(Choice { why: Some(why), ..Choice::of(engine)? })
+    }
+}
+
+/// What else could have been, for the line that says what `auto` chose.
+fn others(possible: &[Engine], chosen: Engine) -> String {
+    let skipped: Vec<&str> =
+        possible.iter().take_while(|engine| **engine != chosen).map(|engine| engine.name()).collect();
+    if skipped.is_empty() { String::new() } else { format!("; {} not built in", skipped.join(", ")) }
+}
+
+impl Choice {
+    fn of(engine: Engine) -> Result<Self> {
+        if engine.is_built() { Ok(Self { engine, why: None }) } else { Err(engine.not_built()) }
+    }
+}
+
+/// Something to do with a backend, whichever it is.
+pub(crate) trait Task {
+    /// What it gives.
+    type Output;
+
+    /// Does it.
+    fn run<B: Backend>(self, backend: B) -> Result<Self::Output>;
+}
+
+/// Does the task with the backend of this engine.
+///
+/// # Errors
+/// `NotBuilt` naming the feature; what the task answers.
+pub(crate) fn with<T: Task>(engine: Engine, task: T) -> Result<T::Output> {
+    match engine {
+        Engine::Bypass => task.run(Bypass),
+        #[cfg(feature = "rten")]
+        Engine::Rten => task.run(Rten),
+        other => Err(other.not_built()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_goes_by_the_ending() {
+        let choice = EngineArg::Auto.for_model(Path::new("a/amp.ONNX"));
+        if cfg!(feature = "rten") {
+            let choice = choice.unwrap();
+            assert_eq!(choice.engine, Engine::Rten);
+            assert_eq!(choice.why.as_deref(), Some("rten (reads .onnx)"));
+        } else {
+            assert_eq!(choice.unwrap_err().kind(), ErrorKind::NotBuilt);
+        }
+        let torch = EngineArg::Auto.for_model(Path::new("amp.pt")).unwrap_err();
+        assert_eq!(torch.kind(), ErrorKind::NotBuilt);
+        assert!(torch.to_string().contains("feature `torch`"), "{torch}");
+        let unknown = EngineArg::Auto.for_model(Path::new("amp.h5")).unwrap_err();
+        assert_eq!(unknown.kind(), ErrorKind::Config);
+        assert!(unknown.to_string().contains("amp.h5: ending: is `h5`"), "{unknown}");
+    }
+
+    #[test]
+    fn auto_takes_a_table_that_can_run() {
+        let choice = EngineArg::Auto.for_tables(["bypass", "native"].into_iter()).unwrap();
+        assert_eq!(choice.engine, Engine::Bypass);
+        assert_eq!(choice.why.as_deref(), Some("bypass (from the configuration; native not built in)"));
+        let unknown = EngineArg::Auto.for_tables(["rtne"].into_iter()).unwrap_err();
+        assert!(
+            unknown.to_string().contains("engine: is rtne; a table for one of native, rten"),
+            "{unknown}"
+        );
+        let none = EngineArg::Auto.for_tables([].into_iter()).unwrap_err();
+        assert!(none.to_string().contains("engine: is missing"), "{none}");
+        let absent = EngineArg::Auto.for_tables(["litert", "tflite"].into_iter()).unwrap_err();
+        assert!(absent.to_string().contains("feature `tflite`"), "{absent}");
+    }
+
+    #[test]
+    fn a_named_engine_is_taken_at_its_word() {
+        assert_eq!(EngineArg::Bypass.for_model(Path::new("x")).unwrap().why, None);
+        for (name, arg) in [("onnxruntime", EngineArg::Onnxruntime), ("native", EngineArg::Native)] {
+            let error = arg.for_model(Path::new("amp.onnx")).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotBuilt);
+            assert!(error.to_string().contains(&format!("feature `{name}`")), "{error}");
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! A host that calls back block by block, as fast as it goes or when a sound card would.
+
+use std::time::{Duration, Instant};
+
+use anira::latency::Latency;
+use anira::prelude::{Audio, Control, InferenceHandler, Prepared, Status};
+use anira::scheduler::{Histogram, HistogramSnapshot, TelemetrySnapshot};
+use anira::traits::{Backend, InputRole, OutputRole, PrePostProcessor, Scheduler};
+use anira::{EngineOf, Error, ErrorKind, Fault, HostConfig, InferenceConfig, Mode, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::ProcessArgs;
+use super::setup::Setup;
+use crate::audio_file::{Recording, WavSink};
+use crate::engine::Task;
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Played {
+    pub(super) latency: Latency,
+    pub(super) callbacks: u64,
+    pub(super) largest_block: usize,
+    pub(super) telemetry: TelemetrySnapshot,
+    pub(super) callback: HistogramSnapshot,
+    pub(super) took: Duration,
+    pub(super) max_inference: Duration,
+}
+
+/// The task: a session, a recording through it, and the file that gets what comes out.
+pub(super) struct Host<'a> {
+    pub(super) setup: Setup,
+    pub(super) args: &'a ProcessArgs,
+    pub(super) recording: &'a Recording,
+    pub(super) sink: WavSink,
+}
+
+impl Task for Host<'_> {
+    type Output = (WavSink, Played);
+
+    fn run<B: Backend>(self, backend: B) -> Result<Self::Output> {
+        let Self { setup, args, recording, mut sink } = self;
+        let others = Others::beside_the_first(&setup.config)?;
+        let mut handler = InferenceHandler::builder(setup.config)
+            .backend(backend)
+            .source(setup.source)
+            .options(setup.options)
+            .name("anira process")
+            .build()?;
+        let sizes = args.block_sizes();
+        let largest_block = sizes.announced().max();
+        let host = HostConfig::fixed(f64::from(recording.rate), largest_block)
+            .block(sizes.announced())
+            .channels(recording.channels.len())
+            .mode(if args.realtime { Mode::Realtime } else { Mode::Offline });
+        let Prepared { mut audio, report, .. } = handler.prepare(&host)?;
+        let latency = report.latency.first().cloned().ok_or_else(|| no_stream("output"))?;
+        let control = handler.control();
+        let mut playing = Playing {
+            recording,
+            skip: if args.no_compensate { 0 } else { latency.samples },
+            others,
+            clock: args.realtime.then(Instant::now),
+            callback: Histogram::default(),
+            callbacks: 0,
+        };
+        let started = Instant::now();
+        playing.play(&mut audio, &control, sizes, &mut sink)?;
+        let took = started.elapsed();
+        let telemetry = settled(&control);
+        drop(audio);
+        let played = Played {
+            latency,
+            callbacks: playing.callbacks,
+            largest_block,
+            telemetry,
+            callback: playing.callback.snapshot(),
+            took,
+            max_inference: report.max_inference,
+        };
+        Ok((sink, played))
+    }
+}
+
+/// The counters once what was submitted has ended: the last inferences may still run.
+fn settled(control: &Control) -> TelemetrySnapshot {
+    let patience = Instant::now() + Duration::from_secs(2);
+    loop {
+        let now = control.telemetry();
+        if now.done + now.failed + now.dropped >= now.submitted || Instant::now() > patience {
+            return now;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn no_stream(side: &str) -> Error {
+    let right = format!("`process` needs an {side} tensor with the role `stream`");
+    Error::config(format!("{side} streams"), "none", right)
+}
+
+/// The hops of the streams beside the first ones, relative to the first input: fed with silence, and thrown away.
+#[derive(Debug)]
+struct Others {
+    hop: u64,
+    inputs: Vec<u64>,
+    outputs: Vec<u64>,
+}
+
+impl Others {
+    fn beside_the_first(config: &InferenceConfig) -> Result<Self> {
+        let inputs = config.inputs().iter().filter_map(|t| match t.role {
+            InputRole::Stream { hop, .. } => Some(hop as u64),
+            _ => None,
+        });
+        let outputs = config.outputs().iter().filter_map(|t| match t.role {
+            OutputRole::Stream { hop, .. } => Some(hop as u64),
+            _ => None,
+        });
+        let (mut inputs, mut outputs) = (inputs.collect::<Vec<_>>(), outputs.collect::<Vec<_>>());
+        let from = *inputs.first().ok_or_else(|| no_stream("input"))?;
+        let to = *outputs.first().ok_or_else(|| no_stream("output"))?;
+        if from != to {
+            let message = format!(
+                "the model turns {from} samples into {to}: its output has another rate than its input, and `process` \
+                 writes files of the input's rate; use the library for such a model"
+            );
+            return Err(Error::new(ErrorKind::Unsupported, message).at("hop"));
+        }
+        Ok(Self { hop: from, inputs: inputs.split_off(1), outputs: outputs.split_off(1) })
+    }
+
+    /// Samples of a stream of this hop that belong to the first `frames` samples of the reference.
+    fn until(&self, hop: u64, frames: u64) -> u64 {
+        (u128::from(frames) * u128::from(hop) / u128::from(self.hop.max(1))) as u64
+    }
+}
+
+struct Playing<'a> {
+    recording: &'a Recording,
+    /// Samples at the start that are not written.
+    skip: u64,
+    others: Others,
+    /// When the first callback came, if a clock paces them.
+    clock: Option<Instant>,
+    callback: Histogram,
+    callbacks: u64,
+}
+
+impl Playing<'_> {
+    fn play<B, P, S>(
+        &mut self,
+        audio: &mut Audio<B, P, S>,
+        control: &Control,
+        sizes: impl Iterator<Item = usize>,
+        sink: &mut WavSink,
+    ) -> Result<()>
+    where
+        B: Backend,
+        P: PrePostProcessor,
+        S: Scheduler<EngineOf<B>>,
+    {
+        let frames = self.recording.frames() as u64;
+        let total = if frames == 0 { 0 } else { self.skip + frames };
+        let bar = progress(total);
+        let mut block = vec![Vec::new(); self.recording.channels.len()];
+        let mut scrap = Vec::new();
+        let mut done = 0;
+        for size in sizes {
+            if done >= total {
+                break;
+            }
+            self.fill(&mut block, done, size);
+            self.wait_for(done);
+            let (status, time) = self.call(audio, &mut block, &mut scrap, done, size);
+            self.callback.record(time);
+            self.callbacks += 1;
+            check(status, control, self.clock.is_some())?;
+            let end = done + size as u64;
+            let from = self.skip.saturating_sub(done).min(size as u64);
+            let to = total.saturating_sub(done).min(size as u64);
+            sink.write(&block, from as usize, to.max(from) as usize)?;
+            done = end;
+            bar.inc(size as u64);
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    /// The recording from sample `start` on, then silence.
+    fn fill(&self, block: &mut [Vec<f32>], start: u64, size: usize) {
+        for (target, source) in block.iter_mut().zip(&self.recording.channels) {
+            let start = usize::try_from(start).unwrap_or(usize::MAX).min(source.len());
+            let rest = source.get(start..).unwrap_or_default();
+            target.clear();
+            target.extend_from_slice(&rest[..rest.len().min(size)]);
+            target.resize(size, 0.0);
+        }
+    }
+
+    /// Until the callback that begins with this sample is due.
+    fn wait_for(&self, sample: u64) {
+        if let Some(first) = self.clock {
+            let due = first + Duration::from_secs_f64(sample as f64 / f64::from(self.recording.rate));
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    /// One callback, and how many nanoseconds it took.
+    fn call<B, P, S>(
+        &self,
+        audio: &mut Audio<B, P, S>,
+        block: &mut [Vec<f32>],
+        scrap: &mut Vec<f32>,
+        start: u64,
+        size: usize,
+    ) -> (Status, u64)
+    where
+        B: Backend,
+        P: PrePostProcessor,
+        S: Scheduler<EngineOf<B>>,
+    {
+        let share = |hop: &u64| {
+            (self.others.until(*hop, start + size as u64) - self.others.until(*hop, start)) as usize
+        };
+        let mut channels: Vec<&mut [f32]> = block.iter_mut().map(Vec::as_mut_slice).collect();
+        let outputs: Vec<usize> = self.others.outputs.iter().map(share).collect();
+        scrap.resize(outputs.iter().copied().max().unwrap_or(0), 0.0);
+        let began = Instant::now();
+        for (stream, hop) in self.others.inputs.iter().enumerate() {
+            // Silence has any number of channels: nothing to be wrong about.
+            let _ = audio.push_silence(stream + 1, share(hop));
+        }
+        let status = audio.process(&mut channels[..]);
+        let took = began.elapsed();
+        for (stream, frames) in outputs.into_iter().enumerate() {
+            // Nobody listens to it; taking it keeps it in step.
+            let _ = audio.pop(stream + 1, &mut [&mut scrap[..frames]]);
+        }
+        (status, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+/// What a status means for the command: offline, nothing may be late.
+fn check(status: Status, control: &Control, realtime: bool) -> Result<()> {
+    match status.fault {
+        Some(Fault::Channels) => {
+            let message = "the model yields another number of channels than it takes; `process` writes as many as it reads";
+            return Err(Error::new(ErrorKind::Unsupported, message).at("channels"));
+        }
+        Some(fault) => {
+            return Err(Error::new(ErrorKind::Internal, format!("the session refused a block: {fault:?}")));
+        }
+        None => {}
+    }
+    if realtime || status.late_samples == 0 {
+        return Ok(());
+    }
+    Err(control.last_error().unwrap_or_else(|| {
+        let message = format!("{} samples were late although nothing is offline", status.late_samples);
+        Error::new(ErrorKind::Internal, message)
+    }))
+}
+
+/// A bar where a terminal is, nothing elsewhere.
+fn progress(total: u64) -> ProgressBar {
+    let bar = ProgressBar::new(total);
+    match ProgressStyle::with_template("{bar:40} {percent:>3} % {elapsed} (left: {eta})") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

@@ -1,0 +1,108 @@
+//! What a run needs before it starts: engine, configuration, model, and where each came from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anira::file::ConfigFile;
+use anira::suggest::{Suggestion, suggest};
+use anira::traits::{Backend, LoadRequest, Model};
+use anira::{Error, InferenceConfig, ModelSource, Result};
+
+use super::args::ProcessArgs;
+use crate::engine::{self, Choice, Engine, EngineArg, Task};
+
+/// Everything that `process` was told, found out.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) choice: Choice,
+    pub(super) config: InferenceConfig,
+    pub(super) source: ModelSource,
+    pub(super) options: BTreeMap<String, String>,
+    /// Where the configuration comes from, as a sentence.
+    pub(super) origin: String,
+    /// What was assumed.
+    pub(super) notes: Vec<String>,
+}
+
+impl Setup {
+    /// Reads the configuration, or derives it from the model.
+    ///
+    /// # Errors
+    /// Those of the files, of the configuration, and `NotBuilt` for the engine.
+    pub(super) fn find(args: &ProcessArgs) -> Result<Self> {
+        match (&args.config, is_configuration(&args.model)) {
+            (Some(config), true) => {
+                let value = format!("{} beside {}", config.display(), args.model.display());
+                Err(Error::config(
+                    "--config",
+                    value,
+                    "one configuration: leave --config out, or name the model file",
+                ))
+            }
+            (None, true) => Self::configured(&args.model, None, args.engine),
+            (Some(config), false) => Self::configured(config, Some(&args.model), args.engine),
+            (None, false) => Self::derived(&args.model, args.engine),
+        }
+    }
+
+    fn configured(path: &Path, model: Option<&PathBuf>, engine: EngineArg) -> Result<Self> {
+        let mut file = ConfigFile::read(path)?;
+        let choice = match model {
+            None => engine.for_tables(file.engines()).map_err(|e| e.at(path.display().to_string()))?,
+            Some(model) => {
+                let choice = engine.for_model(model)?;
+                let name = choice.engine.name();
+                if !file.engines().any(|table| table == name) {
+                    file = file.with_engine(name, model);
+                }
+                choice
+            }
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let resolved = file.resolve(choice.engine.name(), folder)?;
+        Ok(Self {
+            choice,
+            config: resolved.config,
+            source: model.map_or(resolved.source, ModelSource::file),
+            options: resolved.options,
+            origin: format!("read from {}", path.display()),
+            notes: Vec::new(),
+        })
+    }
+
+    fn derived(model: &Path, engine: EngineArg) -> Result<Self> {
+        let choice = engine.for_model(model)?;
+        // A bypass has no shapes of its own: it stands in for the model.
+        let reader = match choice.engine {
+            Engine::Bypass => EngineArg::Auto.for_model(model)?.engine,
+            engine => engine,
+        };
+        let source = ModelSource::file(model);
+        let Suggestion { config, notes, .. } = engine::with(reader, Derive { source: &source })?;
+        let source = if choice.engine == Engine::Bypass { ModelSource::None } else { source };
+        let origin = format!("derived from the shapes of {}", model.display());
+        Ok(Self { choice, config, source, options: BTreeMap::new(), origin, notes })
+    }
+}
+
+fn is_configuration(path: &Path) -> bool {
+    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    ending.eq_ignore_ascii_case("toml") || ending.eq_ignore_ascii_case("json")
+}
+
+struct Derive<'a> {
+    source: &'a ModelSource,
+}
+
+impl Task for Derive<'_> {
+    type Output = Suggestion;
+
+    fn run<B: Backend>(self, backend: B) -> Result<Suggestion> {
+        let model = backend.load(self.source, &LoadRequest::new())?;
+        let named = |error: Error| match self.source.path() {
+            Some(path) => error.at(path.display().to_string()),
+            None => error,
+        };
+        suggest(model.signature()).map_err(named)
+    }
+}

@@ -1,0 +1,208 @@
+//! `anira run`: one inference, NPY files in and out.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anira::traits::{
+    Backend, DType, Engine as _, EngineRequest, LoadRequest, Model, Signature, TensorInfo, TensorView,
+    shape_text,
+};
+use anira::{Error, ErrorKind, ModelSource, Result};
+use clap::Args;
+use serde_json::json;
+
+use crate::engine::{self, EngineArg, Task};
+use crate::npy::Array;
+
+/// Runs a model once on arrays.
+///
+/// Reads one .npy file per input tensor, runs one inference, writes one .npy file per output tensor: to compare an
+/// engine with Python, or with another engine. No audio, no blocks, no state kept.
+///
+/// Arrays have the element types of the model's tensors and their shapes; where the model leaves a dimension open, the
+/// array decides. `anira inspect MODEL` lists names, types and shapes.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  One inference of an LSTM, states included:
+    anira run models/amp-lstm-2k.onnx --input input=x.npy --input h_in=h.npy --input c_in=c.npy --output-dir out
+
+  The same in Python, to compare:
+    numpy.load('out/output.npy') - onnxruntime.InferenceSession('models/amp-lstm-2k.onnx').run(['output'], feeds)[0]")]
+pub(crate) struct RunArgs {
+    /// The model file
+    model: PathBuf,
+    /// An input tensor's name and the .npy file with its elements; once per input
+    #[arg(long = "input", value_name = "NAME=FILE.npy", value_parser = named_file)]
+    inputs: Vec<(String, PathBuf)>,
+    /// The folder that gets NAME.npy for each output; made if it is missing ('/' in a name becomes '_')
+    #[arg(long, value_name = "DIR")]
+    output_dir: PathBuf,
+    /// The inference engine
+    #[arg(long, value_enum, default_value = "auto")]
+    engine: EngineArg,
+    /// Say on standard output, as JSON, what was written
+    #[arg(long)]
+    json: bool,
+}
+
+fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), file.into())),
+        _ => Err("write NAME=FILE.npy, as in input=x.npy".to_owned()),
+    }
+}
+
+/// Does what the command says.
+pub(crate) fn run(args: &RunArgs, out: &mut impl Write, log: &mut impl Write) -> Result<()> {
+    let choice = args.engine.for_model(&args.model)?;
+    if let Some(why) = &choice.why {
+        writeln!(log, "engine: {why}")?;
+    }
+    let written = engine::with(choice.engine, Once { args })?;
+    for file in &written {
+        writeln!(log, "{}: {} {}", file.path.display(), file.dtype, shape_text(&file.shape))?;
+    }
+    if args.json {
+        let outputs: Vec<_> = written
+            .iter()
+            .map(|f| json!({"name": f.name, "dtype": f.dtype.name(), "shape": f.shape, "file": f.path}))
+            .collect();
+        writeln!(out, "{}", json!({"engine": choice.engine.name(), "outputs": outputs}))?;
+    }
+    Ok(())
+}
+
+struct Written {
+    name: String,
+    dtype: DType,
+    shape: Vec<Option<usize>>,
+    path: PathBuf,
+}
+
+struct Once<'a> {
+    args: &'a RunArgs,
+}
+
+impl Task for Once<'_> {
+    type Output = Vec<Written>;
+
+    fn run<B: Backend>(self, backend: B) -> Result<Vec<Written>> {
+        let Self { args } = self;
+        let model = backend.load(&ModelSource::file(&args.model), &LoadRequest::new())?;
+        let signature = model.signature();
+        let arrays = arrays(&args.inputs, signature)?;
+        let shapes = arrays.iter().map(|array| array.shape.clone()).collect();
+        let mut engine = model.engine(&EngineRequest::new(shapes, vec![None; signature.outputs.len()]))?;
+        for (i, (array, info)) in arrays.iter().zip(&signature.inputs).enumerate() {
+            let tensor = engine.input(i).ok_or_else(|| lost("input", info))?;
+            tensor.copy_from(array.data.view()).map_err(|e| e.at(format!("input `{}`", info.name)))?;
+        }
+        engine.run()?;
+        std::fs::create_dir_all(&args.output_dir)
+            .map_err(|error| Error::from(error).at(args.output_dir.display().to_string()))?;
+        let outputs = signature.outputs.iter().enumerate();
+        outputs
+            .map(|(i, info)| {
+                let tensor = engine.output(i).ok_or_else(|| lost("output", info))?;
+                let (shape, path) =
+                    (shape_of(info, tensor, &arrays, signature)?, place(&args.output_dir, &info.name));
+                Array::write(&path, &shape, tensor)?;
+                let shape = shape.into_iter().map(Some).collect();
+                Ok(Written { name: info.name.clone(), dtype: tensor.dtype(), shape, path })
+            })
+            .collect()
+    }
+}
+
+fn lost(side: &str, info: &TensorInfo) -> Error {
+    Error::new(ErrorKind::Internal, "the engine lacks this tensor of the model")
+        .at(format!("{side} `{}`", info.name))
+}
+
+/// `DIR/NAME.npy`, whatever the name: a name is not a path.
+fn place(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{}.npy", name.replace(['/', '\\'], "_")))
+}
+
+/// The array of each input, in the model's order.
+fn arrays(given: &[(String, PathBuf)], signature: &Signature) -> Result<Vec<Array>> {
+    let mut names = BTreeSet::new();
+    if let Some((twice, _)) = given.iter().find(|(name, _)| !names.insert(name.as_str())) {
+        return Err(Error::config("--input", format_args!("`{twice}`, given twice"), "each input once"));
+    }
+    let list = |infos: &mut dyn Iterator<Item = &TensorInfo>| {
+        infos
+            .map(|t| format!("{} ({} {})", t.name, t.dtype, shape_text(&t.shape)))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let unknown: Vec<&str> = names.iter().copied().filter(|name| signature.input(name).is_none()).collect();
+    if !unknown.is_empty() {
+        let right = format!("the model's inputs are: {}", list(&mut signature.inputs.iter()));
+        return Err(Error::config("--input", unknown.join(", "), right));
+    }
+    let missing = list(&mut signature.inputs.iter().filter(|t| !names.contains(t.name.as_str())));
+    if !missing.is_empty() {
+        return Err(Error::config("--input", "incomplete", format_args!("give also: {missing}")));
+    }
+    let array = |info: &TensorInfo| {
+        let (_, path) =
+            given.iter().find(|(name, _)| *name == info.name).ok_or_else(|| lost("input", info))?;
+        fitting(Array::read(path)?, info)
+            .map_err(|e| e.at(format!("input `{}`: {}", info.name, path.display())))
+    };
+    signature.inputs.iter().map(array).collect()
+}
+
+fn fitting(array: Array, info: &TensorInfo) -> Result<Array> {
+    let dtype = array.data.view().dtype();
+    if dtype != info.dtype {
+        let message = format!("is {dtype}; the model has {}", info.dtype);
+        return Err(Error::new(ErrorKind::DType, message));
+    }
+    let fits = array.shape.len() == info.shape.len()
+        && array
+            .shape
+            .iter()
+            .zip(&info.shape)
+            .all(|(given, asked)| asked.is_none_or(|asked| asked == *given));
+    if !fits {
+        let message = format!("is {:?}; the model has {}", array.shape, shape_text(&info.shape));
+        return Err(Error::new(ErrorKind::Shape, message));
+    }
+    Ok(array)
+}
+
+/// An output's shape: the model's, its one open dimension from the number of elements; several open ones from the
+/// input of the same rank that yields this number.
+fn shape_of(
+    info: &TensorInfo,
+    tensor: TensorView<'_>,
+    arrays: &[Array],
+    signature: &Signature,
+) -> Result<Vec<usize>> {
+    let known: usize = info.shape.iter().flatten().product();
+    let open = info.shape.iter().filter(|d| d.is_none()).count();
+    let fits = |shape: &[usize]| shape.iter().product::<usize>() == tensor.len();
+    let with = |size: usize| info.shape.iter().map(|d| d.unwrap_or(size)).collect::<Vec<_>>();
+    let candidate = match open {
+        0 => with(1),
+        1 => with(tensor.len().checked_div(known).unwrap_or(0)),
+        _ => {
+            let like = arrays.iter().zip(&signature.inputs).find_map(|(array, input)| {
+                let same = input.shape.len() == info.shape.len();
+                let shape: Vec<usize> =
+                    info.shape.iter().zip(&array.shape).map(|(d, given)| d.unwrap_or(*given)).collect();
+                (same && fits(&shape)).then_some(shape)
+            });
+            like.unwrap_or_default()
+        }
+    };
+    if fits(&candidate) {
+        return Ok(candidate);
+    }
+    // The elements are right; only how they are folded is unknown.
+    Ok(vec![tensor.len()])
+}
