@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anira_backend_onnx::{Rten, RtenEngine};
 use anira_traits::{Backend, Engine, EngineRequest, LoadRequest, Model, ModelSource, Result, TensorInfo};
 
-const RUNS: usize = 1000;
+const RUNS: usize = 200;
 
 fn main() -> Result<()> {
     let mut files: Vec<PathBuf> = std::env::args().skip(1).map(PathBuf::from).collect();

@@ -7,8 +7,7 @@ use anira_traits::{DType, Error, ErrorKind, Result, TensorData, TensorInfo, Tens
 use rten::{Value, ValueView};
 use rten_tensor::{AsView, Layout, Tensor};
 
-/// The most elements of one tensor: 2²⁸.
-pub(crate) const MAX_ELEMENTS: usize = 1 << 28;
+use crate::graph_proto::MAX_ELEMENTS;
 
 /// An input tensor, allocated once.
 #[derive(Debug)]

@@ -3,16 +3,19 @@
 //!
 //! Numbers of messages and fields are those of `onnx.proto3`.
 
-use anira_traits::{DType, Error, ErrorKind, Result, Signature, TensorInfo};
+use std::collections::HashMap;
 
+use anira_traits::{DType, Error, ErrorKind, Result, Signature, TensorInfo, shape_text};
+
+use crate::bound;
 use crate::protobuf::{Fields, Value};
 
 /// Graphs inside graphs, and types inside types.
 const MAX_DEPTH: usize = 8;
 /// Elements of one input or output whose extents are all known.
-const MAX_ELEMENTS: i64 = 1 << 28;
+pub(crate) const MAX_ELEMENTS: usize = 1 << 28;
 /// Padding, stride, dilation, kernel length, … of one operator.
-const MAX_ATTRIBUTE: i64 = 1 << 20;
+pub(crate) const MAX_ATTRIBUTE: i64 = 1 << 20;
 
 /// Attributes that, multiplied with an input's length, decide how much memory an operator takes.
 const SIZES: [&str; 7] =
@@ -47,11 +50,11 @@ fn read_graph(bytes: &[u8], depth: usize) -> Result<Signature> {
         return Err(Error::new(ErrorKind::Model, format!("graphs within graphs deeper than {MAX_DEPTH}")));
     }
     let mut signature = Signature::default();
-    let mut initializers = Vec::new();
+    let (mut weights, mut nodes) = (Vec::new(), Vec::new());
     for field in Fields::new(bytes) {
         match field? {
-            (1, node) => read_node(node.bytes()?, depth)?,
-            (5, tensor) => initializers.push(read_tensor(tensor.bytes()?)?),
+            (1, node) => nodes.push(read_node(node.bytes()?, depth)?),
+            (5, tensor) => weights.push((read_tensor(tensor.bytes()?)?, tensor.bytes()?)),
             // Only the outermost graph has to say what its tensors are.
             (11, value) if depth == 0 => signature.inputs.push(read_value(value.bytes()?)?),
             (12, value) if depth == 0 => signature.outputs.push(read_value(value.bytes()?)?),
@@ -61,41 +64,65 @@ fn read_graph(bytes: &[u8], depth: usize) -> Result<Signature> {
         }
     }
     // Until IR version 3 weights were listed among the inputs, too.
-    signature.inputs.retain(|input| !initializers.contains(&input.name.as_str()));
+    signature.inputs.retain(|input| weights.iter().all(|(name, _)| *name != input.name));
+    weights.extend(nodes.iter().filter_map(|node| Some((*node.outputs.first()?, node.constant?))));
+    let weights: HashMap<_, _> = weights.into_iter().collect();
+    for node in &nodes {
+        bound::check(node.operator, &node.inputs, |name| weights.get(name).copied())?;
+    }
     Ok(signature)
 }
 
-fn read_node(bytes: &[u8], depth: usize) -> Result<()> {
-    let mut operator = "";
-    for field in Fields::new(bytes) {
-        if let (4, kind) = field? {
-            operator = kind.text()?;
-        }
-    }
-    for field in Fields::new(bytes) {
-        if let (5, attribute) = field? {
-            read_attribute(attribute.bytes()?, depth).map_err(|e| e.at(format!("operator {operator}")))?;
-        }
-    }
-    Ok(())
+/// What an operator is, by name, and what it is between.
+#[derive(Default)]
+struct Node<'a> {
+    operator: &'a str,
+    inputs: Vec<&'a str>,
+    outputs: Vec<&'a str>,
+    /// The tensor of a `Constant`.
+    constant: Option<&'a [u8]>,
 }
 
-fn read_attribute(bytes: &[u8], depth: usize) -> Result<()> {
+fn read_node(bytes: &[u8], depth: usize) -> Result<Node<'_>> {
+    let (mut node, mut attributes) = (Node::default(), Vec::new());
+    for field in Fields::new(bytes) {
+        match field? {
+            (1, name) => node.inputs.push(name.text()?),
+            (2, name) => node.outputs.push(name.text()?),
+            (4, kind) => node.operator = kind.text()?,
+            (5, attribute) => attributes.push(attribute.bytes()?),
+            _ => {}
+        }
+    }
+    for attribute in attributes {
+        let tensor =
+            read_attribute(attribute, depth).map_err(|e| e.at(format!("operator {}", node.operator)))?;
+        node.constant = tensor.filter(|_| node.operator == "Constant").or(node.constant);
+    }
+    Ok(node)
+}
+
+/// Checks an attribute; gives its tensor if it is one.
+fn read_attribute(bytes: &[u8], depth: usize) -> Result<Option<&[u8]>> {
     let mut name = "";
     for field in Fields::new(bytes) {
         if let (1, text) = field? {
             name = text.text()?;
         }
     }
+    let mut constant = None;
     for field in Fields::new(bytes) {
         match field? {
             (3 | 8, value) if SIZES.contains(&name) => value.ints(|n| check_size(name, n))?,
-            (5, tensor) => drop(read_tensor(tensor.bytes()?)?),
+            (5, tensor) => {
+                read_tensor(tensor.bytes()?)?;
+                constant = Some(tensor.bytes()?);
+            }
             (6, graph) => drop(read_graph(graph.bytes()?, depth + 1)?),
             _ => {}
         }
     }
-    Ok(())
+    Ok(constant)
 }
 
 fn check_size(name: &str, value: i64) -> Result<()> {
@@ -171,12 +198,11 @@ fn read_value(bytes: &[u8]) -> Result<TensorInfo> {
     let Some(shape) = tensor.shape else {
         return Err(refuse("has no shape; export the model with shapes, open extents by name".into()));
     };
-    let elements = shape.iter().flatten().try_fold(1i64, |n, d| n.checked_mul(*d)).unwrap_or(i64::MAX);
-    if !(1..=MAX_ELEMENTS).contains(&elements) {
-        let text = format!("its shape is {shape:?}; from 1 to {MAX_ELEMENTS} elements");
+    let elements = shape.iter().flatten().try_fold(1usize, |n, d| n.checked_mul(*d));
+    if !elements.is_some_and(|n| (1..=MAX_ELEMENTS).contains(&n)) {
+        let text = format!("its shape is {}; from 1 to {MAX_ELEMENTS} elements", shape_text(&shape));
         return Err(Error::new(ErrorKind::Model, text).at(format!("tensor `{name}`")));
     }
-    let shape: Vec<_> = shape.iter().map(|d| d.and_then(|n| usize::try_from(n).ok())).collect();
     Ok(TensorInfo::new(name, dtype, shape))
 }
 
@@ -193,7 +219,7 @@ fn check_value(bytes: &[u8]) -> Result<()> {
 /// A tensor type: ONNX's number of the element type, and the extents if there are any.
 struct TensorType {
     kind: i64,
-    shape: Option<Vec<Option<i64>>>,
+    shape: Option<Vec<Option<usize>>>,
 }
 
 /// The type if it is that of a tensor.
@@ -239,11 +265,11 @@ fn read_tensor_type(bytes: &[u8]) -> Result<TensorType> {
 }
 
 /// One extent; `None` if it is a name, or a negative number as some exporters write it.
-fn read_extent(bytes: &[u8]) -> Result<Option<i64>> {
+fn read_extent(bytes: &[u8]) -> Result<Option<usize>> {
     let mut extent = None;
     for field in Fields::new(bytes) {
         match field? {
-            (1, value) => extent = Some(value.int()?).filter(|n| *n >= 0),
+            (1, value) => extent = usize::try_from(value.int()?).ok(),
             (2, name) => drop(name.text()?),
             _ => {}
         }
@@ -273,4 +299,75 @@ fn check_names(what: &str, tensors: &[TensorInfo]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A field that holds these bytes, of fewer than 128.
+    fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+        [&[number << 3 | 2, bytes.len() as u8], bytes].concat()
+    }
+
+    /// A value of this name whose tensor type holds these fields.
+    fn value(name: &str, tensor: &[u8]) -> Vec<u8> {
+        [field(1, name.as_bytes()), field(2, &field(1, tensor))].concat()
+    }
+
+    /// Float32 with these extents, each a field of `Dimension`.
+    fn float(name: &str, extents: &[&[u8]]) -> Vec<u8> {
+        let dims: Vec<u8> = extents.iter().flat_map(|d| field(1, d)).collect();
+        value(name, &[vec![8, 1], field(2, &dims)].concat())
+    }
+
+    fn model(fields: &[(u8, Vec<u8>)]) -> Result<Signature> {
+        let graph: Vec<u8> = fields.iter().flat_map(|(number, bytes)| field(*number, bytes)).collect();
+        // A length of two bytes: graphs may have more than 127.
+        read(&[&[7 << 3 | 2, graph.len() as u8 | 0x80, (graph.len() >> 7) as u8], &graph[..]].concat())
+    }
+
+    #[test]
+    fn extents_may_be_numbers_names_or_absent() {
+        const MINUS_ONE: [u8; 11] = [8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
+        let input = float("x", &[&[8, 2], &[0x12, 1, b't'], &[], &MINUS_ONE]);
+        let signature = model(&[(11, input), (12, float("y", &[]))]).unwrap();
+        let shape = vec![Some(2), None, None, None];
+        assert_eq!(signature.inputs, [TensorInfo::new("x", DType::F32, shape)]);
+        assert_eq!(signature.outputs, [TensorInfo::new("y", DType::F32, Vec::new())], "a scalar has a shape");
+    }
+
+    #[test]
+    fn weights_that_old_files_list_among_the_inputs_are_none() {
+        let weight = [vec![8, 1, 16, 1], field(8, b"w"), field(9, &[0; 4])].concat();
+        let inputs =
+            [(11, float("w", &[&[8, 1]])), (11, float("x", &[&[8, 1]])), (5, weight), (12, float("y", &[]))];
+        let names: Vec<_> = model(&inputs).unwrap().inputs.into_iter().map(|t| t.name).collect();
+        assert_eq!(names, ["x"]);
+    }
+
+    #[test]
+    fn what_is_no_signature_is_refused_in_words() {
+        use ErrorKind::{Model, Unsupported};
+        let y = || (12, float("y", &[]));
+        let cases = [
+            (vec![], Model, "no outputs"),
+            (vec![y(), y()], Model, "output 1 is named `y`"),
+            (vec![y(), (11, float("", &[]))], Model, "input 0 is named ``"),
+            (vec![y(), (11, float("x", &[&[8, 0]]))], Model, "tensor `x`: its shape is [0]"),
+            (vec![y(), (11, value("x", &[8, 1]))], Unsupported, "tensor `x`: has no shape"),
+            (
+                vec![y(), (11, value("x", &[8, 8, 0x12, 0]))],
+                Unsupported,
+                "tensor `x`: its element type is number 8",
+            ),
+            (vec![y(), (11, field(1, b"x"))], Unsupported, "tensor `x`: is not a tensor"),
+        ];
+        for (fields, kind, words) in cases {
+            let error = model(&fields).unwrap_err();
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(error.to_string().contains(words), "`{error}` lacks `{words}`");
+        }
+        assert!(read(&[]).unwrap_err().to_string().contains("no graph"));
+    }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backend;
+mod bound;
 mod graph_proto;
 mod protobuf;
 

@@ -135,6 +135,21 @@ mod tests {
     }
 
     #[test]
+    fn a_scope_waits_for_its_thread_to_drop_what_it_holds() {
+        struct Held(Arc<std::sync::atomic::AtomicBool>);
+        impl Drop for Held {
+            fn drop(&mut self) {
+                thread::sleep(Duration::from_millis(100));
+                self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+            }
+        }
+        thread_local!(static HELD: RefCell<Option<Held>> = const { RefCell::new(None) });
+        let dropped = Arc::default();
+        scope(&mut || HELD.set(Some(Held(Arc::clone(&dropped)))));
+        assert!(dropped.load(std::sync::atomic::Ordering::SeqCst));
+    }
+
+    #[test]
     fn scopes_nest() {
         let mut ran = None;
         scope(&mut || {

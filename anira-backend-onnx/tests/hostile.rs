@@ -1,4 +1,5 @@
 //! Models are untrusted: cut files, flipped bytes and absurd sizes are errors, never a crash.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod support;
 
@@ -154,6 +155,12 @@ fn absurd_sizes_are_refused_before_anything_is_allocated() {
     refused(model(identity().message(5, weight("w", 1, &[1 << 40], &[0; 4]))), "weight `w`");
     refused(model(identity().message(5, weight("w", 1, &[1 << 62, 4], &[0; 4]))), "weight `w`");
     refused(model(identity().message(5, weight("w", 1, &[-1], &[0; 4]))), "weight `w`");
+    let extents = [(1i64 << 31).to_le_bytes(), (1i64 << 31).to_le_bytes()].concat();
+    let filled = plain().message(1, node("ConstantOfShape", &["w"], "y"));
+    refused(model(filled.message(5, weight("w", 7, &[2], &extents))), "weight `w`");
+    let constant = Message::default().bytes(1, "value").message(5, weight("", 7, &[2], &extents)).int(20, 4);
+    let filled = plain().message(1, node("Constant", &[], "k").message(5, constant));
+    refused(model(filled.message(1, node("ConstantOfShape", &["k"], "y"))), "weight `k`");
     let pads = Message::default().bytes(1, "pads").int(8, 1 << 40).int(20, 7);
     refused(model(plain().message(1, node("Conv", &["x"], "y").message(5, pads))), "operator Conv: pads");
 }

@@ -1,4 +1,5 @@
 //! The repository's models and fixtures: signatures, values, and the errors of good files used badly.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod support;
 

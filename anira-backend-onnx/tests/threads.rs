@@ -1,9 +1,11 @@
 //! Which threads run: inside a worker's scope the worker's own and no other. Alone in this binary, because it counts.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod support;
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use anira_traits::{Engine, Model};
 use support::{load, request, root};
@@ -34,12 +36,15 @@ fn this_thread() -> u32 {
     fs::read_link("/proc/thread-self").unwrap().file_name().unwrap().to_str().unwrap().parse().unwrap()
 }
 
-/// What 100 runs on this thread do: waits of this thread, its time, the time of all others together.
+/// Inferences that are looked at together.
+const RUNS: u64 = 25;
+
+/// What [`RUNS`] runs on this thread do: waits of this thread, its time, the time of all others together.
 fn measure(engine: &mut impl Engine) -> (u64, u64, u64) {
     engine.run().unwrap();
     let here = this_thread();
     let (before, waits_before) = (threads(), waits());
-    for _ in 0..100 {
+    for _ in 0..RUNS {
         engine.run().unwrap();
     }
     let (waited, after) = (waits() - waits_before, threads());
@@ -74,7 +79,10 @@ fn inference_runs_on_the_worker_alone() {
             assert_eq!(count, pool + 2, "this worker and its scope's thread");
             inside = Some(measure(&mut engine));
         });
-        assert_eq!(threads().len(), pool + 1, "the scope's thread has ended");
+        let ended = Instant::now();
+        while threads().len() != pool + 1 {
+            assert!(ended.elapsed() < Duration::from_secs(5), "the scope's thread has not ended");
+        }
         let mut engine = model.engine(&request(model.signature(), 64)).unwrap();
         (inside.unwrap(), measure(&mut engine))
     })
@@ -82,10 +90,10 @@ fn inference_runs_on_the_worker_alone() {
     .unwrap();
 
     let (waited, own, others) = inside;
-    assert!(waited < 20, "100 runs inside a scope waited {waited} times");
+    assert!(waited < RUNS / 5, "{RUNS} runs inside a scope waited {waited} times");
     assert!(others < own / 20, "other threads worked {others} ns, this one {own} ns");
     // The same figures from outside show that they can tell.
     let (waited, own, others) = outside;
-    assert!(waited >= 100, "100 runs outside of a scope waited {waited} times");
+    assert!(waited >= RUNS, "{RUNS} runs outside of a scope waited {waited} times");
     assert!(own < others / 4, "other threads worked {others} ns, this one {own} ns");
 }
