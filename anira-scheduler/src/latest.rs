@@ -48,15 +48,27 @@ impl Latest {
 
     /// As [`read`](Self::read), or `None` while a write is going on.
     pub(crate) fn try_read(&self) -> Option<(u64, Vec<u64>)> {
+        let mut words = vec![0; self.words.len()];
+        let count = self.try_read_into(|i, word| {
+            if let Some(to) = words.get_mut(i) {
+                *to = word;
+            }
+        })?;
+        Some((count, words))
+    }
+
+    /// Hands each word of the latest value to `into` and says how often a value was published; `None` while a write is going
+    /// on: what `into` got then is worth nothing. Any thread; wait-free.
+    pub fn try_read_into(&self, mut into: impl FnMut(usize, u64)) -> Option<u64> {
         // Pairs with the release in `publish`.
         let before = self.sequence.load(Ordering::Acquire);
-        let words = self.words.iter().map(|word| word.load(Ordering::Relaxed)).collect();
+        self.words.iter().enumerate().for_each(|(i, word)| into(i, word.load(Ordering::Relaxed)));
         // Pairs with the fence in `publish`.
         if !mutated("read-without-fence") {
             fence(Ordering::Acquire);
         }
         let unchanged = before.is_multiple_of(2) && before == self.sequence.load(Ordering::Relaxed);
-        unchanged.then_some((before / 2, words))
+        unchanged.then_some(before / 2)
     }
 }
 

@@ -289,14 +289,14 @@ impl<W: Work> Submit for PoolSubmit<W> {
         self.rounds = self.rounds.saturating_add(1);
         match self.rounds {
             ..64 => std::hint::spin_loop(),
-            64..128 => thread::yield_now(),
+            // Some 20 ms in all: longer than any idle policy sleeps.
+            64..320 => thread::sleep(Duration::from_micros(20)),
             _ => {
                 let _denormals = crate::denormals::FlushToZero::new();
                 if self.work.run_one() == anira_traits::Ran::Slot {
-                    self.rounds = 0;
                     return true;
                 }
-                thread::sleep(Duration::from_micros(20));
+                thread::sleep(Duration::from_micros(100));
             }
         }
         false

@@ -108,9 +108,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     pub fn prepare(&mut self, host: &HostConfig) -> Result<Prepared<B, P, S>> {
         self.reclaim();
         let sizes = self.sizes(host)?;
-        let (running, prepared) = self.start(host, sizes)?;
-        self.running.push(running);
-        Ok(prepared)
+        self.start(host, sizes)
     }
 
     /// The latency of each output stream that [`prepare`](Self::prepare) would give this host, in parts. Control thread.

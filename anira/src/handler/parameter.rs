@@ -49,17 +49,43 @@ impl Parameter {
         }
     }
 
-    /// Audio thread; wait-free. Whether `values` changed.
-    pub(super) fn take(&self, values: &mut [f64]) -> bool {
-        let taken = self.mailbox.take(|i, word| {
-            if let Some(value) = values.get_mut(i) {
-                *value = f64::from_bits(word);
-            }
-        });
+    /// Brings `values` up to date: with what was set since, or with what another audio half of the session took. Audio
+    /// thread; wait-free.
+    pub(super) fn take(&self, values: &mut Values) {
+        let now = &mut values.now;
+        let taken = self.mailbox.take(|i, word| store(now, i, word));
         if taken {
-            self.applied.publish(values.iter().map(|v| v.to_bits()));
+            self.applied.publish(now.iter().map(|v| v.to_bits()));
+            values.seen = self.applied.count();
+        } else if self.applied.count() != values.seen {
+            let next = &mut values.next;
+            if let Some(count) = self.applied.try_read_into(|i, word| store(next, i, word)) {
+                std::mem::swap(&mut values.now, &mut values.next);
+                values.seen = count;
+            }
         }
-        taken
+    }
+}
+
+/// A parameter's values as one audio half has them.
+#[derive(Clone, Debug)]
+pub(super) struct Values {
+    pub(super) now: Box<[f64]>,
+    next: Box<[f64]>,
+    /// How often a value had been applied when `now` was read.
+    seen: u64,
+}
+
+impl Values {
+    pub(super) fn new(now: Vec<f64>) -> Self {
+        let now = now.into_boxed_slice();
+        Self { next: now.clone(), now, seen: 0 }
+    }
+}
+
+fn store(values: &mut [f64], index: usize, word: u64) {
+    if let Some(value) = values.get_mut(index) {
+        *value = f64::from_bits(word);
     }
 }
 

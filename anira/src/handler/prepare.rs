@@ -14,6 +14,7 @@ use super::audio::Audio;
 use super::bypass::Bypass;
 use super::job::{Crew, Job, Layout};
 use super::output::Output;
+use super::parameter::Values;
 use super::payload::{Payload, Planar};
 use super::report::{PrepareReport, Prepared};
 use super::running::Running;
@@ -97,11 +98,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     }
 
     /// Allocates everything and attaches the session.
-    pub(super) fn start(
-        &mut self,
-        host: &HostConfig,
-        sizes: Sizes,
-    ) -> Result<(Running<B, P, S>, Prepared<B, P, S>)> {
+    pub(super) fn start(&mut self, host: &HostConfig, sizes: Sizes) -> Result<Prepared<B, P, S>> {
         clock::start();
         let Sizes { plan, latency, slots, max_inference } = sizes;
         let layout = Arc::new(Layout {
@@ -132,7 +129,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
                 .map(|s| Input { channels: s.channels * plan.lanes, hop: s.hop })
                 .collect(),
             outputs: outputs(&plan, slots, max_block, &latency),
-            parameters: values.into_iter().map(Vec::into_boxed_slice).collect(),
+            parameters: values.into_iter().map(Values::new).collect(),
             shared: self.shared.clone(),
             bypass: bypass(&plan),
             timing: self.stream_timing(host, &plan),
@@ -142,7 +139,8 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         let report =
             PrepareReport { latency, slots, lanes: plan.lanes, engines: plan.engines, max_inference, bytes };
         let audio = Audio::new(Box::new(streams), home);
-        Ok((Running::new(attachment, owner), Prepared { audio, report }))
+        self.running.push(Running::new(attachment, owner));
+        Ok(Prepared { audio, report })
     }
 
     #[allow(clippy::type_complexity, reason = "two halves of one split")]

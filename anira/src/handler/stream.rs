@@ -14,6 +14,7 @@ use super::bypass::Bypass;
 use super::control::Shared;
 use super::job::Crew;
 use super::output::Output;
+use super::parameter::Values;
 use super::payload::Payload;
 use crate::block::{Sink, Source};
 
@@ -24,7 +25,7 @@ pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
     pub(super) emit: P::Emit,
     pub(super) inputs: Box<[Input]>,
     pub(super) outputs: Box<[Output]>,
-    pub(super) parameters: Box<[Box<[f64]>]>,
+    pub(super) parameters: Box<[Values]>,
     pub(super) shared: Arc<Shared>,
     pub(super) bypass: Bypass,
     pub(super) timing: Timing,
@@ -160,7 +161,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             let parameters = &self.parameters;
             let sent = self.producer.submit(deadline, |payload| {
                 for (slot, values) in payload.parameters.iter_mut().zip(parameters) {
-                    slot.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+                    slot.iter_mut().zip(&values.now).for_each(|(to, from)| *to = *from);
                 }
             });
             if sent {
@@ -300,7 +301,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     }
 
     pub(super) fn set_parameter(&mut self, index: usize, values: &[f64]) -> Status {
-        let fits = self.parameters.get(index).is_some_and(|p| p.len() == values.len());
+        let fits = self.parameters.get(index).is_some_and(|p| p.now.len() == values.len());
         match self.shared.parameters.get(index) {
             Some(parameter) if fits && values.iter().all(|v| v.is_finite()) && parameter.set(values) => {
                 Status::default()
