@@ -1,5 +1,7 @@
 //! Loom models of the parameter mailbox and of published readings. Run by `cargo xtask loom`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's failure")]
+
 use loom::thread;
 
 use crate::latest::Latest;

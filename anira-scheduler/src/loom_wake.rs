@@ -1,5 +1,7 @@
 //! Loom models of sleep and wake-up. Run by `cargo xtask loom`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's failure")]
+
 use loom::thread;
 
 use crate::sync::{Arc, AtomicU64, Ordering};

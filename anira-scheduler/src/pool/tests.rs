@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's failure")]
+
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 

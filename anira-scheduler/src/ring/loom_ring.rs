@@ -3,6 +3,8 @@
 //! Bounds: two or three threads, two slots, windows of two samples; preemptions as `LOOM_MAX_PREEMPTIONS` says. What is
 //! explored is exhaustive only within these.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's failure")]
+
 use anira_traits::Windows;
 use loom::thread;
 

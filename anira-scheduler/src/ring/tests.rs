@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's failure")]
+
 use super::*;
 use anira_traits::Windows;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's failure")]
+
 use super::*;
 
 fn read(source: &(impl Source + ?Sized), channel: usize, start: usize, len: usize) -> Vec<f32> {
