@@ -1,9 +1,15 @@
 #![doc = include_str!("../README.md")]
 
-use std::time::Duration;
+mod gate;
 
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anira::backends::{FnBackend, Inputs, Outputs};
 use anira::prelude::*;
 use anira::traits::{DType, Signature, TensorInfo};
+
+pub use gate::Gate;
 
 /// A configuration of one stream in, one out, same hop, with a declared worst time.
 #[must_use]
@@ -94,4 +100,114 @@ where
     }
     output.truncate(at);
     (output, late)
+}
+
+/// As [`send`], but after each block every submitted hop is waited for, so that nothing depends on speed: a session whose
+/// latency counts on a block's time per inference is then never late.
+pub fn send_settled<B, P, S>(
+    audio: &mut Audio<B, P, S>,
+    control: &Control,
+    input: &[f32],
+    sizes: &[usize],
+) -> (Vec<f32>, u64)
+where
+    B: Backend,
+    P: PrePostProcessor,
+    S: Scheduler<anira::EngineOf<B>>,
+{
+    let (mut output, mut late, mut at) = (Vec::new(), 0, 0);
+    for &size in sizes {
+        let end = (at + size).min(input.len());
+        let (block, missed) = send(audio, &input[at..end], &[size]);
+        output.extend(block);
+        late += missed;
+        at = end;
+        settle(control);
+    }
+    (output, late)
+}
+
+/// Waits until every hop that was submitted has come to an end.
+pub fn settle(control: &Control) {
+    eventually("every submitted hop ends", || {
+        let t = control.telemetry();
+        t.submitted == t.done + t.failed + t.dropped
+    });
+}
+
+/// Waits until a condition holds.
+///
+/// # Panics
+/// If it does not within a minute.
+#[track_caller]
+pub fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// A backend of this signature whose engines are copies of one closure; a reset gives a fresh copy.
+pub fn backend<C>(signature: Signature, run: C) -> FnBackend<impl Fn() -> C + Send + Sync + 'static>
+where
+    C: FnMut(&Inputs<'_>, &mut Outputs<'_>) -> Result<(), Error> + Clone + Send + Sync + 'static,
+{
+    FnBackend::new("closure", signature, move || run.clone())
+}
+
+/// A backend with one mono stream `input` and one `output` of this hop, from a closure over their samples.
+pub fn mono<C>(hop: usize, mut run: C) -> impl Backend
+where
+    C: FnMut(&[f32], &mut [f32]) -> Result<(), Error> + Clone + Send + Sync + 'static,
+{
+    let shape = [1, 1, hop];
+    backend(signature(&[("input", &shape)], &[("output", &shape)]), move |x, y| run(x.f32(0)?, y.f32(0)?))
+}
+
+/// What a stream delayed by `latency` is: as many zeros, then `samples`.
+#[must_use]
+pub fn delayed(samples: &[f32], latency: u64) -> Vec<f32> {
+    let zeros = std::iter::repeat_n(0.0, latency as usize);
+    zeros.chain(samples.iter().copied()).take(samples.len()).collect()
+}
+
+/// Fails at the first sample that differs, and says where it is.
+///
+/// # Panics
+/// If the two are not the same.
+#[track_caller]
+pub fn assert_same(got: &[f32], right: &[f32], what: impl std::fmt::Display) {
+    assert_eq!(got.len(), right.len(), "{what}: length");
+    if let Some(at) = (0..got.len()).find(|&i| got[i].to_bits() != right[i].to_bits()) {
+        let near = at.saturating_sub(2)..(at + 6).min(got.len());
+        let (a, b) = (&got[near.clone()], &right[near]);
+        assert!(got[at] == right[at], "{what}: sample {at} is {}, not {}: {a:?}, {b:?}", got[at], right[at]);
+    }
+}
+
+/// The error's kind and words, or a test failure that says what was accepted.
+///
+/// # Panics
+/// If there is no error, its kind is another, or a word is missing.
+#[track_caller]
+#[allow(clippy::panic, reason = "a test's failure")]
+pub fn refused<T>(result: Result<T, Error>, kind: ErrorKind, words: &[&str]) {
+    let Err(error) = result else { panic!("accepted; expected {kind} with {words:?}") };
+    assert_eq!(error.kind(), kind, "{error}");
+    for word in words {
+        assert!(error.to_string().contains(word), "`{error}` lacks `{word}`");
+    }
+}
+
+/// A fixture's path.
+#[must_use]
+pub fn fixture(name: &str) -> ModelSource {
+    ModelSource::file(here().join("fixtures").join(name))
+}
+
+/// This folder.
+#[must_use]
+pub fn here() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

@@ -118,6 +118,12 @@ impl<T, X> Producer<T, X> {
         cursor.shape.capacity - (cursor.position - oldest).min(cursor.shape.capacity as u64) as usize
     }
 
+    /// Whether a published window may still be read: if so, the [room](Self::room) will grow without anything being submitted.
+    pub fn has_unread(&mut self) -> bool {
+        self.advance_unread();
+        self.unread < self.next
+    }
+
     fn advance_unread(&mut self) {
         while self.unread < self.next {
             let Some(slot) = self.ring.slot(self.unread) else { return };

@@ -11,12 +11,14 @@ use anira_traits::{
 
 use super::control::{Shared, panicked};
 use super::payload::{Payload, Planar};
+use super::running::Closed;
 use crate::bind::Binding;
 
 /// A session as its scheduler sees it.
 pub struct Job<E, W> {
     ring: Arc<Ring<Payload, Crew<E, W>>>,
     shared: Arc<Shared>,
+    closed: Closed,
 }
 
 /// One engine and all that goes with it: what one worker uses at a time.
@@ -52,8 +54,8 @@ pub(super) struct Layout {
 }
 
 impl<E: Engine, W: WorkerPart> Job<E, W> {
-    pub(super) fn new(ring: Arc<Ring<Payload, Crew<E, W>>>, shared: Arc<Shared>) -> Self {
-        Self { ring, shared }
+    pub(super) fn new(ring: Arc<Ring<Payload, Crew<E, W>>>, shared: Arc<Shared>, closed: Closed) -> Self {
+        Self { ring, shared, closed }
     }
 
     fn run(&self, mut claim: Claim<'_, Payload, Crew<E, W>>) {
@@ -85,6 +87,10 @@ impl<E: Engine, W: WorkerPart> Work for Job<E, W> {
     }
 
     fn run_one(&self) -> Ran {
+        // Callers that run slots themselves, as rendering does, come past every scheduler's own door.
+        if self.closed.is_set() {
+            return Ran::Nothing;
+        }
         match self.ring.claim() {
             Some(claim) => {
                 self.run(claim);

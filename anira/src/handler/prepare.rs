@@ -17,7 +17,7 @@ use super::output::Output;
 use super::parameter::Values;
 use super::payload::{Payload, Planar};
 use super::report::{PrepareReport, Prepared};
-use super::running::Running;
+use super::running::{Closed, Running};
 use super::stream::{Input, Streams, Timing};
 use super::{EngineOf, InferenceHandler};
 use crate::latency::{Latency, LatencyQuery, Rational, StreamHops, latencies};
@@ -116,7 +116,8 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         let max_block = host.block_size().max();
         let histories = histories(&plan, slots, max_block, self.config.max_catch_up(), &latency);
         let producer = Producer::new(&histories, vec![payload; slots], crews);
-        let work = Arc::new(Job::new(producer.ring().clone(), self.shared.clone()));
+        let closed = Closed::default();
+        let work = Arc::new(Job::new(producer.ring().clone(), self.shared.clone(), closed.clone()));
         let (submit, attachment) = self.scheduler.attach(work, self.terms(host, &plan, max_inference))?;
         let bytes = bytes(&histories, &plan, slots);
         let streams = Streams {
@@ -131,6 +132,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             outputs: outputs(&plan, slots, max_block, &latency),
             parameters: values.into_iter().map(Values::new).collect(),
             shared: self.shared.clone(),
+            closed: closed.clone(),
             bypass: bypass(&plan),
             timing: self.stream_timing(host, &plan),
             reference: 0,
@@ -139,7 +141,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         let report =
             PrepareReport { latency, slots, lanes: plan.lanes, engines: plan.engines, max_inference, bytes };
         let audio = Audio::new(Box::new(streams), home);
-        self.running.push(Running::new(attachment, owner));
+        self.running.push(Running::new(attachment, closed, owner));
         Ok(Prepared { audio, report })
     }
 

@@ -1,6 +1,7 @@
 //! What the owner keeps of a prepared session, and where it goes when its audio half outlives the owner.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anira_traits::{Attachment, Backend, PrePostProcessor, Result, Scheduler};
@@ -12,16 +13,33 @@ use super::job::Job;
 type AttachmentOf<B, P, S> =
     <S as Scheduler<EngineOf<B>>>::Attachment<Job<EngineOf<B>, <P as PrePostProcessor>::Worker>>;
 
+/// Whether a session's owner has ended it: then nothing of it is run any more, nor waited for, by any thread.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Closed(Arc<AtomicBool>);
+
+impl Closed {
+    /// Any thread; wait-free.
+    pub(super) fn is_set(&self) -> bool {
+        // Relaxed: a word on its own. Who is inside a slot is waited for by the attachment.
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The owner's end of one prepared session.
 pub(super) struct Running<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> {
     attachment: AttachmentOf<B, P, S>,
+    closed: Closed,
     /// Where the audio half's memory comes back when it is dropped.
     home: rtrb::Consumer<Box<State<B, P, S>>>,
 }
 
 impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Running<B, P, S> {
-    pub(super) fn new(attachment: AttachmentOf<B, P, S>, home: rtrb::Consumer<Box<State<B, P, S>>>) -> Self {
-        Self { attachment, home }
+    pub(super) fn new(
+        attachment: AttachmentOf<B, P, S>,
+        closed: Closed,
+        home: rtrb::Consumer<Box<State<B, P, S>>>,
+    ) -> Self {
+        Self { attachment, closed, home }
     }
 
     /// Whether the audio half has been dropped.
@@ -30,6 +48,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Running<B, P, S
     }
 
     pub(super) fn detach(&mut self, timeout: Duration) -> Result<()> {
+        self.closed.0.store(true, Ordering::Relaxed);
         self.attachment.detach(timeout)
     }
 

@@ -16,6 +16,7 @@ use super::job::Crew;
 use super::output::Output;
 use super::parameter::Values;
 use super::payload::Payload;
+use super::running::Closed;
 use crate::block::{Sink, Source};
 
 /// Everything that the audio thread owns of a session.
@@ -27,6 +28,7 @@ pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
     pub(super) outputs: Box<[Output]>,
     pub(super) parameters: Box<[Values]>,
     pub(super) shared: Arc<Shared>,
+    pub(super) closed: Closed,
     pub(super) bypass: Bypass,
     pub(super) timing: Timing,
     /// Samples of output stream 0 asked for so far: the clock of a session without inputs.
@@ -89,6 +91,8 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             return if clocked { Status::default() } else { Status::fault(Fault::NoStream) };
         };
         if block.channels() != input.channels {
+            // Time goes on, or all that follows would be late.
+            let _ = self.push_silence(stream, frames);
             return Status::fault(Fault::Channels);
         }
         self.take_in(stream, frames, |producer| {
@@ -117,8 +121,9 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         frames: usize,
         write: impl FnOnce(&mut Producer<Payload, Crew<E, P::Worker>>),
     ) {
-        // Offline there is time to let a worker finish reading; in real time the samples are given up.
-        while self.producer.room(stream) < frames && self.timing.mode == Mode::Offline {
+        // Offline there is time to let a worker finish reading; in real time the samples are given up. So they are where
+        // nobody reads: this input runs ahead of another by more than the history holds.
+        while self.producer.room(stream) < frames && self.may_wait() && self.producer.has_unread() {
             self.collect();
             self.submit.assist();
         }
@@ -142,6 +147,11 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             self.submit.submitted();
         }
         self.collect();
+    }
+
+    /// Rendering waits for its results, but not for those of a session whose owner is gone.
+    fn may_wait(&self) -> bool {
+        self.timing.mode == Mode::Offline && !self.closed.is_set()
     }
 
     fn has_whole_hop(&self) -> bool {
@@ -173,7 +183,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             if self.producer.outstanding() < before {
                 continue;
             }
-            if self.timing.mode == Mode::Realtime {
+            if !self.may_wait() {
                 self.producer.forgo();
                 self.shared.telemetry.count_dropped(1);
                 return false;
@@ -199,7 +209,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     /// Gives up hops that nobody has begun and whose time has long passed, so that the stream is back on time at once.
     fn drop_overdue(&mut self) {
         let Some(output) = self.outputs.first() else { return };
-        if self.timing.mode == Mode::Offline {
+        if self.may_wait() {
             return;
         }
         let before = output.past().saturating_sub(self.timing.max_catch_up);
@@ -272,7 +282,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         };
         match self.timing.mode {
             Mode::Offline => {
-                while wanting(self) {
+                while wanting(self) && self.may_wait() {
                     self.submit.assist();
                     self.collect();
                 }
