@@ -204,7 +204,9 @@ impl Backlog {
     /// No term from m on exceeds `⌈(m+1)·A + (1−r)·H⌉ − 1 − m·n·M`, which never rises: the search ends there.
     fn search(self) -> Result<(i128, bool)> {
         let mut best = 0;
-        let mut m = 0;
+        // Below it not even the shortest block fits.
+        let first = fits(self.ratio.checked_mul(self.min))? / self.inference;
+        let mut m = first;
         loop {
             let until = fits(self.inference.checked_mul(m + 1))?;
             let behind = fits(self.hops.checked_mul(m))?;
@@ -214,7 +216,7 @@ impl Backlog {
             if bound <= best {
                 return Ok((best, true));
             }
-            if m == SEARCH_DEPTH {
+            if m - first == SEARCH_DEPTH {
                 return Ok((bound, false));
             }
             if let Some(backlog) = self.most(until)? {

@@ -124,9 +124,9 @@ fn numbers_of_many_digits_are_answered_exactly_where_no_digit_matters() {
 
 #[test]
 fn where_a_lost_digit_matters_the_figure_is_an_upper_bound_and_says_so() {
-    // τ is 1 + 2⁻⁴⁵ + 2⁻¹⁰⁰ and the ratio 10⁻¹⁸: together too many digits, and rounded down they cost a callback less.
+    // τ is 1 + 2⁻⁵⁵ + 2⁻¹⁰⁰ and the ratio 10⁻¹⁸: together too many digits, and rounded down they cost a callback less.
     let power = |n: u32| Rational::new(1, 1 << n).unwrap();
-    let tau = Rational::ONE.plus(power(45)).and_then(|tau| tau.plus(power(100))).unwrap();
+    let tau = Rational::ONE.plus(power(55)).and_then(|tau| tau.plus(power(100))).unwrap();
     let longer = with(base(), |q| q.max_inference = decimal("0.01").times(tau).unwrap());
     let answer = latency(&longer).unwrap();
     assert_eq!((answer.samples, answer.exact), (1440, true), "without the ratio all digits fit");

@@ -89,6 +89,14 @@ fn where_the_search_ends_early_the_figure_is_a_bound_and_says_so() {
     let (bound, exact) = figure(max - 1, nearly);
     assert!(!exact, "{bound}");
     assert!((hop - 1 + max..=hop + max + hop - 2).contains(&bound), "{bound}");
+    // A wait that spans thousands of inferences: no bound is above the figure of blocks without a minimum.
+    let figure_with_a_wait = |min: i64| {
+        let query = question((max, 1), 10, 10, (99, 10)).blocking_ratio(rational((1, 2)));
+        latency(&query.blocks(Blocks::Varying { min: rational((min, 1)) })).unwrap()
+    };
+    let (any, bound) = (figure_with_a_wait(1), figure_with_a_wait(2));
+    assert!(any.exact && !bound.exact && bound.samples == any.samples, "{any:?} {bound:?}");
+    assert!(figure_with_a_wait(max - 1).samples <= any.samples);
     // With time to spare the first depth decides: no block fits between the one that completes the hop and the largest.
     assert_eq!(figure(max - 1, (hop, 2)), (hop - 1 + max, true));
 }
