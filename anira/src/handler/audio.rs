@@ -103,18 +103,21 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
         input: &I,
         output: &mut O,
     ) -> Status {
-        let Some(state) = &mut self.state else { return Status::default() };
         let (taken, given) = (input.frames(), output.frames());
+        if taken == 0 {
+            return self.pop(0, output);
+        }
+        let Some(state) = &mut self.state else { return Status::default() };
         let mut status = Status::default();
-        state.for_parts(taken.max(given), |state, start, part| {
-            let part_in = part.min(taken.saturating_sub(start));
-            let part_out = part.min(given.saturating_sub(start));
-            if part_in > 0 {
-                status = status.and(state.push(0, input, start, part_in));
+        let mut handed = 0;
+        state.for_parts(taken, |state, start, part| {
+            status = status.and(state.push(0, input, start, part));
+            // The output keeps step with the input also where their rates differ.
+            let due = (given as u128 * (start + part) as u128 / taken as u128) as usize;
+            if due > handed {
+                status = status.and(state.pop(0, output, handed, due - handed));
             }
-            if part_out > 0 {
-                status = status.and(state.pop(0, output, start, part_out));
-            }
+            handed = due;
         });
         status
     }
