@@ -10,7 +10,7 @@
 use anira_traits::Span;
 
 #[cfg(loom)]
-use crate::sync::UnsafeCell as Track;
+use crate::sync::UnsafeCell as UnsafeTrack;
 use std::cell::UnsafeCell;
 
 /// The shape of one input stream.
@@ -32,7 +32,7 @@ pub(super) struct History {
     samples: Box<[UnsafeCell<f32>]>,
     /// Loom cannot see raw slices: one tracked cell per position stands for the samples there.
     #[cfg(loom)]
-    track: Box<[Track<()>]>,
+    track: Box<[UnsafeTrack<()>]>,
 }
 
 // SAFETY: the cells are plain floats; the slot protocol (module text) never lets a write meet another access to the same
@@ -47,7 +47,7 @@ impl History {
             // Written, not only reserved: every page is touched here, so that no callback meets a page fault.
             samples: (0..len).map(|_| UnsafeCell::new(0.0)).collect(),
             #[cfg(loom)]
-            track: (0..shape.capacity).map(|_| Track::new(())).collect(),
+            track: (0..shape.capacity).map(|_| UnsafeTrack::new(())).collect(),
         }
     }
 
