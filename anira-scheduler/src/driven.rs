@@ -5,7 +5,7 @@ use std::time::Duration;
 use anira_traits::{Attachment, Engine, Error, Ran, Result, Scheduler, Submit, Terms, Timing, Work};
 
 use crate::denormals::FlushToZero;
-use crate::registry::{Entry, Registry, View};
+use crate::registry::{Entry, Gate, Registry, View};
 use crate::sync::{Arc, thread};
 
 /// A scheduler without threads: whoever holds a [`Driver`] runs slots when it likes. Clones serve the same sessions.
@@ -66,7 +66,10 @@ impl<E: Engine> Scheduler<E> for Driven {
     ) -> Result<(DrivenSubmit<W>, DrivenAttachment)> {
         let entry = Entry::new(work.clone(), terms.priority);
         self.registry.add(entry.clone());
-        Ok((DrivenSubmit { work }, DrivenAttachment { registry: self.registry.clone(), entry: Some(entry) }))
+        Ok((
+            DrivenSubmit { work, gate: entry.gate() },
+            DrivenAttachment { registry: self.registry.clone(), entry: Some(entry) },
+        ))
     }
 }
 
@@ -74,6 +77,7 @@ impl<E: Engine> Scheduler<E> for Driven {
 #[derive(Debug)]
 pub struct DrivenSubmit<W> {
     work: Arc<W>,
+    gate: Arc<Gate>,
 }
 
 impl<W: Work> Submit for DrivenSubmit<W> {
@@ -82,7 +86,7 @@ impl<W: Work> Submit for DrivenSubmit<W> {
     /// Nobody may be driving: the caller runs the slot itself.
     fn assist(&mut self) -> bool {
         let _denormals = FlushToZero::new();
-        let ran = self.work.run_one() == Ran::Slot;
+        let ran = self.gate.run(|| self.work.run_one()) == Ran::Slot;
         if !ran {
             thread::yield_now();
         }

@@ -24,39 +24,17 @@ impl<W: Work> ErasedWork for W {
     }
 }
 
-/// One attached session.
-pub(crate) struct Entry {
-    work: Arc<dyn ErasedWork>,
-    pub(crate) priority: i32,
-    pub(crate) scope: Option<WorkerScope>,
-    /// Threads that are in `work` or about to find out that they may not be.
+/// The door to a session's work: counts who is inside, and can be shut.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    /// Threads that are inside, or about to find out that they may not be.
     active: AtomicUsize,
     closed: AtomicBool,
 }
 
-impl std::fmt::Debug for Entry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Entry").field("priority", &self.priority).finish_non_exhaustive()
-    }
-}
-
-impl Entry {
-    pub(crate) fn new<W: Work>(work: Arc<W>, priority: i32) -> Arc<Self> {
-        Arc::new(Self {
-            work,
-            priority,
-            scope: W::Engine::SCOPE,
-            active: AtomicUsize::new(0),
-            closed: AtomicBool::new(false),
-        })
-    }
-
-    pub(crate) fn deadline(&self) -> Option<u64> {
-        if self.closed.load(Ordering::Relaxed) { None } else { self.work.deadline() }
-    }
-
+impl Gate {
     /// Runs one slot, unless the session was closed. Any thread.
-    pub(crate) fn run_one(&self) -> Ran {
+    pub(crate) fn run(&self, run_one: impl FnOnce() -> Ran) -> Ran {
         self.active.fetch_add(1, Ordering::Relaxed);
         // Pairs with the fence in `close`: either this thread sees `closed`, or the closer sees it active.
         fence(Ordering::SeqCst);
@@ -64,7 +42,7 @@ impl Entry {
             Ran::Nothing
         } else {
             // Sessions catch their engines' panics themselves; this is the last wall, for the others' sake.
-            catch_unwind(AssertUnwindSafe(|| self.work.run_one())).unwrap_or_else(|_| {
+            catch_unwind(AssertUnwindSafe(run_one)).unwrap_or_else(|_| {
                 self.closed.store(true, Ordering::Relaxed);
                 Ran::Nothing
             })
@@ -78,12 +56,45 @@ impl Entry {
     fn close(&self, timeout: std::time::Duration) -> Result<()> {
         self.closed.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        wait_until(timeout, || self.active.load(Ordering::Acquire) == 0).map_err(|_| {
+        wait_until(timeout, || self.active.load(Ordering::Acquire) == 0).map_err(|()| {
             Error::new(
                 ErrorKind::Timeout,
                 format!("an engine did not come back within {timeout:?}; what it uses is never freed"),
             )
         })
+    }
+}
+
+/// One attached session.
+pub(crate) struct Entry {
+    work: Arc<dyn ErasedWork>,
+    pub(crate) priority: i32,
+    pub(crate) scope: Option<WorkerScope>,
+    gate: Arc<Gate>,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry").field("priority", &self.priority).finish_non_exhaustive()
+    }
+}
+
+impl Entry {
+    pub(crate) fn new<W: Work>(work: Arc<W>, priority: i32) -> Arc<Self> {
+        Arc::new(Self { work, priority, scope: W::Engine::SCOPE, gate: Arc::default() })
+    }
+
+    pub(crate) fn gate(&self) -> Arc<Gate> {
+        self.gate.clone()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        if self.gate.closed.load(Ordering::Relaxed) { None } else { self.work.deadline() }
+    }
+
+    /// Runs one slot, unless the session was closed. Any thread.
+    pub(crate) fn run_one(&self) -> Ran {
+        self.gate.run(|| self.work.run_one())
     }
 }
 
@@ -118,7 +129,7 @@ impl Registry {
     /// Closes an entry and takes it off the list. On a time-out it is off the list, but somebody is still inside.
     pub(crate) fn remove(&self, entry: &Arc<Entry>, timeout: std::time::Duration) -> Result<()> {
         self.change(|list| list.retain(|other| !Arc::ptr_eq(other, entry)));
-        entry.close(timeout)
+        entry.gate.close(timeout)
     }
 
     fn change(&self, edit: impl FnOnce(&mut Vec<Arc<Entry>>)) {

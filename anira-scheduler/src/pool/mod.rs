@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anira_traits::{Attachment, Engine, Error, ErrorKind, Result, Scheduler, Submit, Terms, Timing, Work};
 
-use crate::registry::{Entry, Registry, wait_until};
+use crate::registry::{Entry, Gate, Registry, wait_until};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, lock, thread};
 use crate::wake::Wake;
 
@@ -264,7 +264,7 @@ impl<E: Engine> Scheduler<E> for Pool {
         self.inner.wake.wake_all();
         drop(crew);
         Ok((
-            PoolSubmit { inner: self.inner.clone(), work, rounds: 0 },
+            PoolSubmit { inner: self.inner.clone(), work, gate: entry.gate(), rounds: 0 },
             PoolAttachment { inner: self.inner.clone(), entry: Some(entry) },
         ))
     }
@@ -275,6 +275,7 @@ impl<E: Engine> Scheduler<E> for Pool {
 pub struct PoolSubmit<W> {
     inner: Arc<Inner>,
     work: Arc<W>,
+    gate: Arc<Gate>,
     rounds: u32,
 }
 
@@ -293,7 +294,7 @@ impl<W: Work> Submit for PoolSubmit<W> {
             64..320 => thread::sleep(Duration::from_micros(20)),
             _ => {
                 let _denormals = crate::denormals::FlushToZero::new();
-                if self.work.run_one() == anira_traits::Ran::Slot {
+                if self.gate.run(|| self.work.run_one()) == anira_traits::Ran::Slot {
                     return true;
                 }
                 thread::sleep(Duration::from_micros(100));
