@@ -47,7 +47,8 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Whether the user can mend it: by another file, another value, another feature.
+    /// Whether the user can mend it: by another file, another value, another feature. (A model whose answers are not
+    /// finite is such a file.)
     ///
     /// Command lines answer such an error with exit code 2, any other with 1.
     #[must_use]
@@ -55,7 +56,17 @@ impl ErrorKind {
         use ErrorKind::*;
         matches!(
             self,
-            NotBuilt | NotFound | Io | Model | Unsupported | Shape | DType | Config | Host | Overload
+            NotBuilt
+                | NotFound
+                | Io
+                | Model
+                | Unsupported
+                | Shape
+                | DType
+                | Config
+                | Host
+                | Overload
+                | NonFinite
         )
     }
 
