@@ -149,9 +149,11 @@ impl Question {
         }
         let min = self.min_block.as_deref().map(|text| number("min_block", text)).transpose()?;
         match (self.varying_blocks, min) {
-            // A stream slower than one sample a block brings at most that.
-            (true, min) => {
-                Ok(query.blocks(Blocks::Varying { min: min.unwrap_or(Rational::ONE.min(host_block)) }))
+            (true, Some(min)) => Ok(query.blocks(Blocks::Varying { min })),
+            (true, None) => {
+                // A stream slower than a sample a block has no whole sample as its least: anything down to the finest.
+                let least = if host_block < Rational::ONE { Rational::new(1, 1000)? } else { Rational::ONE };
+                Ok(query.blocks(Blocks::Varying { min: least.min(host_block) }))
             }
             (false, None) => Ok(query),
             (false, Some(min)) if min == Rational::ONE => Ok(query),
@@ -272,4 +274,84 @@ fn write_table(out: &mut impl Write, query: &LatencyQuery, latency: &Latency) ->
     };
     writeln!(out, "{exact}")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        latency: LatencyArgs,
+    }
+
+    const USUAL: &str =
+        "--host-block 480 --sample-rate 48000 --hop-in 512 --hop-out 512 --max-inference-ms 5";
+
+    fn parsed(flags: &str) -> Result<LatencyArgs, clap::Error> {
+        let words = std::iter::once("latency").chain(flags.split_whitespace());
+        Command::try_parse_from(words).map(|command| command.latency)
+    }
+
+    fn answer(flags: &str) -> (String, Result<(), Error>) {
+        let mut out = Vec::new();
+        let result = run(parsed(flags).unwrap(), &mut out);
+        (String::from_utf8(out).unwrap(), result)
+    }
+
+    #[test]
+    fn a_table_or_json_and_the_drawing_in_either() {
+        let (table, _) = answer(USUAL);
+        for row in [
+            "latency            960 samples         20 ms",
+            "adaptation       480",
+            "slots                2",
+            "exact",
+        ] {
+            assert!(table.contains(row), "{row}: {table}");
+        }
+        let json = |flags: &str| serde_json::from_str::<serde_json::Value>(&answer(flags).0).unwrap();
+        let plain = json(&format!("{USUAL} --json"));
+        assert_eq!(plain["latency_samples"], 960);
+        assert_eq!((&plain["input_ring"], &plain["output_ring"]), (&2016.into(), &1440.into()));
+        assert!(plain.get("explain").is_none());
+        let drawn = json(&format!("{USUAL} --json --explain"));
+        let drawing = drawn["explain"].as_str().unwrap();
+        assert!(answer(&format!("{USUAL} --explain")).0.ends_with(drawing));
+    }
+
+    #[test]
+    fn mistakes_are_told_in_json_as_well() {
+        let (out, result) = answer(&format!("{USUAL} --blocking-ratio -0.5 --json"));
+        assert_eq!(result.unwrap_err().field(), Some("blocking_ratio"));
+        assert!(
+            out.starts_with(r#"{"error":{"kind":"Config","message":"blocking_ratio: is -0.5; "#),
+            "{out}"
+        );
+        let (out, result) = answer(&format!("{USUAL} --engines 0"));
+        assert!(out.is_empty() && result.is_err());
+    }
+
+    #[test]
+    fn flags_that_need_each_other_or_exclude_each_other() {
+        assert!(parsed("--stdin").is_ok());
+        for flags in [
+            "--host-block 480",
+            "--stdin --json",
+            &format!("{USUAL} --stdin"),
+            &format!("{USUAL} --min-block 2"),
+        ] {
+            assert!(parsed(flags).is_err(), "{flags}");
+        }
+        let slow =
+            "--host-block 0.5 --sample-rate 100 --hop-in 4 --hop-out 4 --max-inference-ms 1 --varying-blocks";
+        let (table, result) = answer(slow);
+        assert!(result.is_ok() && table.contains("latency              4 samples"), "{table}");
+        assert!(table.contains("upper bound"), "below a sample a block there is no whole minimum: {table}");
+        let (table, _) = answer(&format!("{USUAL} --varying-blocks --min-block 480"));
+        assert!(table.contains("latency            960 samples"), "{table}");
+    }
 }

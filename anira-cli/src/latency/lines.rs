@@ -154,4 +154,37 @@ mod tests {
         assert_eq!(ask("5", ",\"varying_blocks\":false,\"min_block\":1")["latency_samples"], 960);
         assert_eq!(ask("5", ",\"engines\":null")["latency_samples"], 960, "null is the default");
     }
+
+    #[test]
+    fn every_field_is_read() {
+        let ask = |change: (&str, &str)| {
+            let mut question = serde_json::json!({
+                "host_block": 480, "sample_rate": 48000, "hop_in": 512, "hop_out": 512, "max_inference_ms": 5,
+            });
+            question[change.0] = serde_json::from_str(change.1).unwrap();
+            answers(&question.to_string()).remove(0)
+        };
+        for (change, figure) in [
+            (("host_block", "512"), 512),
+            (("sample_rate", "1e5"), 1440),
+            (("hop_in", "480"), 512),
+            (("hop_out", "128"), 240),
+            (("max_inference_ms", "10.5"), 1440),
+            (("engines", "2"), 960),
+            (("blocking_ratio", "\"0.5\""), 480),
+            (("scheduling_allowance_ms", "5.1"), 1440),
+            (("model_latency", "37"), 997),
+            (("varying_blocks", "true"), 1230),
+        ] {
+            assert_eq!(ask(change)["latency_samples"], figure, "{change:?}");
+        }
+        assert_eq!(ask(("max_inference_ms", "12"))["error"]["kind"], "Overload");
+        for (field, value) in
+            [("max_inference_ms", "3600001"), ("scheduling_allowance_ms", "-1"), ("hop_in", "-2")]
+        {
+            let answer = ask((field, value));
+            let message = answer["error"]["message"].as_str().unwrap();
+            assert!(message.starts_with(&format!("{field}: is {value}; ")), "{message}");
+        }
+    }
 }

@@ -107,11 +107,20 @@ mod tests {
 
     #[test]
     fn the_callback_that_decides_is_found_and_nothing_before_it_needs_as_much() {
-        for (block, hop, ms) in
-            [(480u32, 512, 5), (480, 64, 1), (1000, 256, 5), (512, 480, 10), (64, 1024, 20)]
-        {
+        let half = Rational::new(1, 2).unwrap();
+        for (block, hop, ms, engines, ratio) in [
+            (480u32, 512, 5, 1, Rational::ZERO),
+            (480, 64, 1, 1, Rational::ZERO),
+            (1000, 256, 5, 1, Rational::ZERO),
+            (512, 480, 10, 1, Rational::ZERO),
+            (64, 1024, 20, 1, Rational::ZERO),
+            (512, 480, 15, 2, Rational::ZERO),
+            (441, 150, 2, 1, half),
+            (480, 512, 7, 1, half),
+        ] {
             let seconds = Rational::new(ms, 1000).unwrap();
-            let query = LatencyQuery::new(block, 48_000u32, hop, hop, seconds);
+            let query =
+                LatencyQuery::new(block, 48_000u32, hop, hop, seconds).engines(engines).blocking_ratio(ratio);
             let zero_fill = i128::from(latency(&query).unwrap().zero_fill());
             let timeline = Timeline::play(&query, zero_fill, 50).unwrap();
             let decides = timeline.decides.unwrap();
