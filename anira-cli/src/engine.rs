@@ -68,11 +68,7 @@ impl Engine {
     }
 
     fn is_built(self) -> bool {
-        match self {
-            Self::Bypass => true,
-            Self::Rten => cfg!(feature = "rten"),
-            _ => false,
-        }
+        self == Self::Bypass || (self == Self::Rten && cfg!(feature = "rten"))
     }
 
     /// The endings of the model files that it reads.

@@ -150,8 +150,8 @@ fn arrays(given: &[(String, PathBuf)], signature: &Signature) -> Result<Vec<Arra
     let array = |info: &TensorInfo| {
         let (_, path) =
             given.iter().find(|(name, _)| *name == info.name).ok_or_else(|| lost("input", info))?;
-        fitting(Array::read(path)?, info)
-            .map_err(|e| e.at(format!("input `{}`: {}", info.name, path.display())))
+        let fits = |array| fitting(array, info).map_err(|e| e.at(path.display().to_string()));
+        Array::read(path).and_then(fits).map_err(|e| e.at(format!("input `{}`", info.name)))
     };
     signature.inputs.iter().map(array).collect()
 }

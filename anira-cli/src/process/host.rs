@@ -174,7 +174,8 @@ impl Playing<'_> {
             let (status, time) = self.call(audio, &mut block, &mut scrap, done, size);
             self.callback.record(time);
             self.callbacks += 1;
-            check(status, control, self.clock.is_some())?;
+            check(status, control, self.clock.is_some())
+                .map_err(|error| error.at(format!("callback {}", self.callbacks)))?;
             let end = done + size as u64;
             let from = self.skip.saturating_sub(done).min(size as u64);
             let to = total.saturating_sub(done).min(size as u64);

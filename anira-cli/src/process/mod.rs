@@ -40,7 +40,8 @@ pub(crate) fn run(args: &ProcessArgs, out: &mut impl Write, log: &mut impl Write
     // Both files are begun before the work, so that a place that cannot be written is told at once.
     let sink = WavSink::create(&args.output, recording.rate, recording.channels.len(), recording.frames())?;
     let report_file = args.report.as_deref().map(WholeFile::create).transpose()?;
-    let (sink, played) = engine::with(engine, Host { setup, args, recording: &recording, sink })?;
+    let (sink, played) = engine::with(engine, Host { setup, args, recording: &recording, sink })
+        .map_err(|error| said_of_model(error, args))?;
     let report = report::Report::new(args, engine, &origin, &recording, &played);
     sink.finish()?;
     let json = report.json()?;
@@ -52,6 +53,12 @@ pub(crate) fn run(args: &ProcessArgs, out: &mut impl Write, log: &mut impl Write
     }
     report.summary(log)?;
     Ok(())
+}
+
+/// The error with the model's file, unless it names it.
+fn said_of_model(error: Error, args: &ProcessArgs) -> Error {
+    let name = args.model.display().to_string();
+    if error.to_string().contains(&name) { error } else { error.at(name) }
 }
 
 fn check_rate(setup: &Setup, args: &ProcessArgs, recording: &Recording) -> Result<()> {

@@ -1,0 +1,14 @@
+//! The program `anira` itself, run as users run it.
+
+#![cfg(feature = "rten")]
+#![allow(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
+
+mod configuration;
+mod files;
+mod golden;
+mod help;
+mod inspect;
+mod options;
+mod program;
+mod run;
+mod sound;
