@@ -246,7 +246,7 @@ fn without_batch(shape: &[Option<usize>]) -> Vec<Option<usize>> {
     const SHORTEST_TIME: usize = 16;
     let mut shape = shape.to_vec();
     if let Some((first @ None, rest)) = shape.split_first_mut()
-        && rest.iter().any(|d| d.is_none_or(|n| n > SHORTEST_TIME))
+        && rest.iter().flatten().any(|n| *n > SHORTEST_TIME)
     {
         *first = Some(1);
     }

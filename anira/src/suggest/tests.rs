@@ -206,6 +206,9 @@ fn numbered_states_are_not_mixed_up() {
         &[("x", "f32 1,64,1"), ("cache_0_in", cell), ("cache_1_in", cell)],
         &[("y", "f32 1,64,1"), ("cache_1_out", cell), ("cache_0_out", cell)],
     );
+    let other =
+        states(&[("x", "f32 1,64,1"), ("h_in", cell)], &[("y", "f32 1,64,1"), ("h_out", "f32 1,1,21")]);
+    assert!(other.is_empty(), "a state is as large as what feeds it");
     let pair = |n: u8| (format!("cache_{n}_in"), format!("cache_{n}_out"));
     assert_eq!(found, [pair(0), pair(1)]);
 }
@@ -241,6 +244,11 @@ fn states_without_telling_names_are_paired_by_order_with_a_note() {
     assert_eq!(made.notes.iter().filter(|n| n.contains("shape and place alone")).count(), 3);
     let uneven = states(&[("args_0", "f32 1,1,64"), ("args_1", a)], &[("ret_0", "f32 1,1,64")]);
     assert!(uneven.is_empty(), "an input without an output is a parameter");
+    let uneven = states(
+        &[("args_0", "f32 1,1,64"), ("args_1", a), ("args_2", a)],
+        &[("ret_0", "f32 1,1,64"), ("ret_1", a)],
+    );
+    assert!(uneven.is_empty(), "which of two feeds on one output cannot be told");
 }
 
 #[test]
