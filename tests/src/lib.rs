@@ -144,7 +144,11 @@ pub fn eventually(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
-        std::thread::yield_now();
+        // Most waits are short; long ones leave the processor to others.
+        match start.elapsed() < Duration::from_millis(1) {
+            true => std::thread::yield_now(),
+            false => std::thread::sleep(Duration::from_micros(100)),
+        }
     }
 }
 

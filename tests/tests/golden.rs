@@ -1,5 +1,7 @@
 //! The project's own models on the embedded engine: what PyTorch says, over any blocks, bit for bit the same everywhere.
 
+#![allow(clippy::unwrap_used, reason = "a test's failure")]
+
 use anira::prelude::*;
 use anira_tests::{Random, assert_same, blocks, here, send, valid};
 use ndarray::Array1;
@@ -79,7 +81,7 @@ fn render<S: Scheduler<anira::EngineOf<Rten>>>(
     output[report.latency[0].samples as usize..].to_vec()
 }
 
-/// The blocks, and what share of the golden input goes through them: small blocks and big models take their time.
+/// The blocks.
 fn patterns() -> Vec<Vec<usize>> {
     let mut random = Random(2);
     let wild = (0..400).map(|_| random.below(1000)).collect();
@@ -90,21 +92,21 @@ fn patterns() -> Vec<Vec<usize>> {
 
 #[track_caller]
 fn near(got: &[f32], right: &[f32], what: &str) {
-    assert!(got.len() > 10_000);
+    assert!(got.len() > 2000);
     let worst = (0..got.len()).map(|i| ((got[i] - right[i]).abs(), i)).max_by(|a, b| a.0.total_cmp(&b.0));
     let (error, at) = worst.unwrap();
     assert!(error <= TOLERANCE, "{what}: {error} off at {at}: {}, not {}", got[at], right[at]);
 }
 
-/// The whole golden at one block size, then `samples` of it at every other, each bit for bit the same.
-fn check(golden: Golden, samples: usize) {
+/// The golden at one block size, then `samples` of it at each of the others, bit for bit the same.
+fn check(golden: Golden, whole: usize, samples: usize, patterns: &[Vec<usize>]) {
     let (input, right) = (npy("input.npy"), golden.output());
     let mut handler = golden.handler(Offline, 1);
-    let first = render(&mut handler, &input, &[512]);
+    let first = render(&mut handler, &input[..whole], &[512]);
     near(&first, &right, golden.name());
-    for pattern in patterns() {
-        let output = render(&mut handler, &input[..samples], &pattern);
-        assert!(output.len() + golden.hop() >= samples.min(input.len()), "all but less than a hop");
+    for pattern in patterns {
+        let output = render(&mut handler, &input[..samples], pattern);
+        assert!(output.len() + golden.hop() >= samples, "all but less than a hop");
         let what = format!("{} at {:?}", golden.name(), &pattern[..pattern.len().min(3)]);
         assert_same(&output, &first[..output.len()], what);
     }
@@ -130,35 +132,38 @@ fn check_schedulers(golden: Golden, samples: usize, engines: &[usize]) {
 
 #[test]
 fn gain_agrees_over_all_blocks() {
-    check(Golden::Gain, 24_001);
+    check(Golden::Gain, ALL, ALL, &patterns());
 }
 
 #[test]
 fn gain_agrees_on_all_schedulers() {
-    check_schedulers(Golden::Gain, 24_001, &[1, 2]);
+    check_schedulers(Golden::Gain, ALL, &[1, 2]);
 }
 
-/// Engines without optimisation are about fifty times slower: a debug build hears less of the golden.
-fn heard(optimised: usize, debug: usize) -> usize {
-    if cfg!(debug_assertions) { debug } else { optimised }
+// Without optimisation the engine is some hundred times slower: a debug build hears a part of the golden, the release build all
+// of it.
+
+/// Samples of the golden input.
+const ALL: usize = 24_001;
+
+#[test]
+#[cfg(not(debug_assertions))]
+fn lstm_and_tcn_agree_over_all_blocks() {
+    check(Golden::Lstm, ALL, ALL, &patterns());
+    check(Golden::Tcn, ALL, 8_000, &patterns());
 }
 
 #[test]
-fn lstm_agrees_over_all_blocks() {
-    check(Golden::Lstm, heard(24_001, 3_000));
+#[cfg(not(debug_assertions))]
+fn lstm_and_tcn_agree_on_all_schedulers() {
+    check_schedulers(Golden::Lstm, ALL, &[1]);
+    check_schedulers(Golden::Tcn, 8_000, &[1, 2]);
 }
 
 #[test]
-fn lstm_agrees_on_all_schedulers() {
-    check_schedulers(Golden::Lstm, heard(24_001, 3_000), &[1]);
-}
-
-#[test]
-fn tcn_agrees_over_all_blocks() {
-    check(Golden::Tcn, heard(24_001, 2_500));
-}
-
-#[test]
-fn tcn_agrees_on_all_schedulers() {
-    check_schedulers(Golden::Tcn, heard(24_001, 4_500), if cfg!(debug_assertions) { &[2] } else { &[1, 2] });
+#[cfg(debug_assertions)]
+fn a_part_of_lstm_and_tcn_agrees() {
+    check(Golden::Lstm, ALL / 2, 1500, &patterns());
+    check_schedulers(Golden::Lstm, 1500, &[1]);
+    check(Golden::Tcn, 4100, 2100, &[vec![441]]);
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use anira_traits::{Attachment, Engine, Error, ErrorKind, Result, Scheduler, Submit, Terms, Timing, Work};
 
 use crate::registry::{Entry, Gate, Registry, wait_until};
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, lock, thread};
+use crate::sync::{Arc, AtomicU64, Mutex, Ordering, Weak, lock, thread};
 use crate::wake::Wake;
 
 /// How long the drop of a handle waits for workers that are inside an engine.
@@ -49,7 +49,9 @@ pub(crate) struct Inner {
     settings: Settings,
     registry: Registry,
     wake: Wake,
-    stop: AtomicBool,
+    /// How often the workers were told to stop. One that was started under an earlier count ends, also if it was inside an
+    /// engine at the time and others have been started since.
+    stops: AtomicU64,
     /// Held by control threads alone.
     crew: Mutex<Crew>,
 }
@@ -189,7 +191,7 @@ impl From<Settings> for Pool {
             settings,
             registry: Registry::default(),
             wake: Wake::default(),
-            stop: AtomicBool::new(false),
+            stops: AtomicU64::new(0),
             crew: Mutex::new(Crew::default()),
         };
         Pool { inner: Arc::new(inner) }
@@ -202,14 +204,14 @@ impl Inner {
         if !crew.threads.is_empty() {
             return Ok(());
         }
-        self.stop.store(false, Ordering::Release);
+        let stops = self.stops.load(Ordering::Relaxed);
         crew.granted = Arc::default();
         for seat in 0..self.settings.threads {
             let (inner, granted) = (self.clone(), crew.granted.clone());
             let builder = thread::Builder::new()
                 .name(format!("{}-{seat}", self.settings.name))
                 .stack_size(self.settings.stack_size);
-            let body = move || worker::run(&inner, &inner.settings, seat, |g| lock(&granted).push(g));
+            let body = move || worker::run(&inner, stops, seat, |g| lock(&granted).push(g));
             match builder.spawn(body) {
                 Ok(thread) => crew.threads.push(thread),
                 Err(error) => {
@@ -225,9 +227,14 @@ impl Inner {
             .map_err(|()| Error::new(ErrorKind::System, "the workers did not start within 10 s"))
     }
 
+    /// Whether workers that were started under this count are to end.
+    fn is_over(&self, stops: u64) -> bool {
+        self.stops.load(Ordering::Acquire) != stops
+    }
+
     /// Stops and joins the workers. One that is inside an engine for longer than `timeout` is left behind, and told.
     fn stop_workers(&self, crew: &mut Crew, timeout: Duration) -> Result<()> {
-        self.stop.store(true, Ordering::Release);
+        self.stops.fetch_add(1, Ordering::Release);
         self.wake.wake_all();
         let all_out = wait_until(timeout, || crew.threads.iter().all(thread::JoinHandle::is_finished));
         let mut left = 0;

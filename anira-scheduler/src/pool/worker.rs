@@ -2,12 +2,11 @@
 
 use anira_traits::{Ran, WorkerScope};
 
+use super::Inner;
 use super::idle::{Backoff, Step};
 use super::priority::{self, Granted};
-use super::{Inner, Settings};
 use crate::denormals::FlushToZero;
 use crate::registry::View;
-use crate::sync::Ordering;
 
 /// Scopes nest; more different ones than this are not entered.
 const MAX_SCOPES: usize = 8;
@@ -15,13 +14,16 @@ const MAX_SCOPES: usize = 8;
 /// What a worker carries through the scopes that it enters.
 struct Worker<'p> {
     inner: &'p Inner,
+    /// The count of stops that it was started under.
+    stops: u64,
     view: View,
     backoff: Backoff,
     entered: Vec<usize>,
 }
 
 /// The body of a worker's thread. Reports what the system granted, then works until the pool stops.
-pub(super) fn run(inner: &Inner, settings: &Settings, seat: usize, report: impl FnOnce(Granted)) {
+pub(super) fn run(inner: &Inner, stops: u64, seat: usize, report: impl FnOnce(Granted)) {
+    let settings = &inner.settings;
     let _denormals = FlushToZero::new();
     let mut granted = settings.priority.apply();
     if let Some(core) = settings.affinity.get(seat % settings.affinity.len().max(1)) {
@@ -32,12 +34,12 @@ pub(super) fn run(inner: &Inner, settings: &Settings, seat: usize, report: impl 
     }
     report(granted);
     let backoff = Backoff::new(settings.idle);
-    Worker { inner, view: View::default(), backoff, entered: Vec::with_capacity(MAX_SCOPES) }.work();
+    Worker { inner, stops, view: View::default(), backoff, entered: Vec::with_capacity(MAX_SCOPES) }.work();
 }
 
 impl Worker<'_> {
     fn work(&mut self) {
-        while !self.inner.stop.load(Ordering::Acquire) {
+        while !self.inner.is_over(self.stops) {
             self.view.refresh(&self.inner.registry);
             let Some(entry) = self.view.most_urgent().cloned() else {
                 self.idle();
@@ -78,9 +80,9 @@ impl Worker<'_> {
             Step::Deep => {
                 // The old list would keep closed sessions alive for as long as this worker sleeps.
                 self.view.refresh(&self.inner.registry);
-                let (inner, view) = (self.inner, &self.view);
+                let (inner, stops, view) = (self.inner, self.stops, &self.view);
                 inner.wake.sleep_unless(|| {
-                    inner.stop.load(Ordering::Acquire) || !view.is_current(&inner.registry) || view.has_work()
+                    inner.is_over(stops) || !view.is_current(&inner.registry) || view.has_work()
                 });
                 self.backoff.reset();
             }
