@@ -17,6 +17,9 @@ use crate::whole_file::WholeFile;
 /// The bytes of samples that a WAV file can hold: its lengths have 32 bits.
 const LARGEST_WAV: u64 = u32::MAX as u64 - 4096;
 
+/// The highest sample rate that a host may announce.
+const FASTEST: u32 = 10_000_000;
+
 /// A file's samples: planar, each from -1 to 1 where the file holds integers.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Recording {
@@ -37,8 +40,17 @@ impl Recording {
     /// # Errors
     /// `NotFound` or `Io` with the path: also for a file that is neither, is cut short, or holds NaN or infinity.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        read(path).map_err(|error| error.at(path.display().to_string()))
+        quietly(|| read(path)).map_err(|error| error.at(path.display().to_string()))
     }
+}
+
+/// A decoder that panics over a malformed file says no more than one that refuses it. Runs before any other thread.
+fn quietly(read: impl FnOnce() -> Result<Recording> + std::panic::UnwindSafe) -> Result<Recording> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let outcome = std::panic::catch_unwind(read);
+    std::panic::set_hook(hook);
+    outcome.unwrap_or_else(|_| Err(unreadable("is malformed: its header holds numbers that cannot be")))
 }
 
 fn read(path: &Path) -> Result<Recording> {
@@ -84,8 +96,10 @@ fn decode(mut reader: impl FormatReader, decoder: MakeDecoder) -> Result<Recordi
     let params = track.codec_params.as_ref().and_then(|p| p.audio());
     let params = params.ok_or_else(|| unreadable("holds no audio"))?.clone();
     let count = params.channels.as_ref().map_or(0, |c| c.count());
-    let rate = params.sample_rate.filter(|hz| *hz > 0);
-    let rate = rate.ok_or_else(|| unreadable("says a sample rate of 0 Hz in its header"))?;
+    let rate = params.sample_rate.unwrap_or(0);
+    if !(1..=FASTEST).contains(&rate) {
+        return Err(unreadable(format!("says {rate} Hz in its header; 1 to {FASTEST} Hz can be processed")));
+    }
     if count == 0 {
         return Err(unreadable("says 0 channels in its header"));
     }

@@ -40,7 +40,7 @@ Exit codes: 0 done, 2 a mistake in what was given (the message says which), 1 a 
 pub(crate) struct ProcessArgs {
     /// The model file, or a configuration file (.toml, .json) that names one
     pub(super) model: PathBuf,
-    /// The recording to process: WAV (8 to 32 bits, float 32 or 64) or FLAC, any number of channels
+    /// The recording to process: WAV (8 to 32 bits, float 32 or 64) or FLAC, up to 26 channels
     #[arg(value_name = "IN")]
     pub(super) input: PathBuf,
     /// The WAV file to write; it appears when it is whole, an existing one is replaced then
@@ -53,7 +53,7 @@ pub(crate) struct ProcessArgs {
     #[arg(long, value_enum, default_value = "auto")]
     pub(super) engine: EngineArg,
     /// Samples in every callback [default: 512]
-    #[arg(long, value_name = "N", value_parser = block, group = "size")]
+    #[arg(long, value_name = "N", value_parser = block, allow_negative_numbers = true, group = "size")]
     pub(super) block: Option<usize>,
     /// Samples in the callbacks one after the other, then over again: 64,32,100
     #[arg(long, value_name = "N,N,…", value_parser = block, value_delimiter = ',', group = "size")]
@@ -63,7 +63,7 @@ pub(crate) struct ProcessArgs {
     pub(super) random_blocks: Option<RandomBlocks>,
     /// The longest that one inference takes, in milliseconds; it decides the latency [default: the configuration's; 0
     /// offline]
-    #[arg(long, value_name = "X", value_parser = milliseconds)]
+    #[arg(long, value_name = "X", value_parser = milliseconds, allow_negative_numbers = true)]
     pub(super) max_inference_ms: Option<Duration>,
     /// Wait for every result, as fast as it goes (the default)
     #[arg(long, conflicts_with = "realtime")]

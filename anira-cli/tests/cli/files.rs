@@ -106,6 +106,30 @@ fn a_flac_cut_anywhere_is_an_error() {
     assert_eq!(folder.names(), ["cut.flac"]);
 }
 
+/// Each frame of a FLAC file carries checksums: damage is never heard.
+#[test]
+fn a_flac_with_any_byte_changed_is_an_error_or_the_same() {
+    let folder = Folder::new();
+    let (bytes, planar) = flac(48_000, 1, 600);
+    for at in (0..bytes.len()).step_by(13) {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 0x10;
+        let input = folder.write("odd.flac", bytes);
+        let done = halve(&folder, &input);
+        let same = || {
+            let halves: Vec<f32> = planar[0].iter().map(|x| 0.5 * x).collect();
+            read(&folder.join("out.wav")).1 == [halves]
+        };
+        // The first 42 bytes are the header, which has none: another rate may be read from it.
+        assert!(
+            done.code == 2 || done.code == 0 && (at < 42 || same()),
+            "byte {at}: {} {}",
+            done.code,
+            done.err
+        );
+    }
+}
+
 #[test]
 fn a_wav_with_any_byte_of_its_header_changed_never_crashes() {
     let folder = Folder::new();
@@ -133,6 +157,14 @@ fn what_is_no_sound_file_is_told() {
     refused("model.wav", &std::fs::read(repository("models/gain.onnx")).unwrap(), &["neither WAV nor FLAC"]);
     refused("big.wav", b"RF64\xff\xff\xff\xffWAVEds64", &["WAV variant"]);
     refused("avi.wav", b"RIFF\x10\x00\x00\x00AVI LIST", &["neither WAV nor FLAC"]);
+    for rate in [0u32, 10_000_001, u32::MAX] {
+        let (mut bytes, _) = wav(Format::I16, 48_000, 1, 10);
+        bytes[24..28].copy_from_slice(&rate.to_le_bytes());
+        refused("rate.wav", &bytes, &[&rate.to_string(), "Hz"]);
+    }
+    let (mut bytes, _) = wav(Format::I16, 48_000, 1, 10);
+    bytes[22..24].copy_from_slice(&0u16.to_le_bytes());
+    refused("silent.wav", &bytes, &[]);
     halve(&folder, &folder.join("nowhere.wav")).refused(2, &["nowhere.wav", "No such file"]);
     halve(&folder, &repository("models")).refused(2, &["models", "is a folder"]);
 }
