@@ -73,6 +73,7 @@ impl<E: Engine, W: WorkerPart> Job<E, W> {
         });
         self.shared.telemetry.count_run(outcome.is_ok(), clock::now() - started);
         claim.finish(outcome.is_ok(), withhold);
+        self.shared.telemetry.count_returned();
         if let Err(error) = outcome {
             self.shared.report(error);
         }

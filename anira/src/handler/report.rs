@@ -9,7 +9,6 @@ use super::audio::Audio;
 use crate::latency::Latency;
 
 /// A prepared session: the audio thread's half, and what the host may want to know.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Prepared<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> {
     /// For the audio thread.
@@ -34,4 +33,10 @@ pub struct PrepareReport {
     pub max_inference: Duration,
     /// Bytes of sample memory: histories, slots, output rings.
     pub bytes: usize,
+}
+
+impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> std::fmt::Debug for Prepared<B, P, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").field("report", &self.report).finish_non_exhaustive()
+    }
 }
