@@ -16,7 +16,10 @@ use crate::graph_proto;
 pub struct Rten;
 
 impl Backend for Rten {
+    #[cfg(feature = "rten")]
     type Model = crate::RtenModel;
+    #[cfg(not(feature = "rten"))]
+    type Model = anira_traits::Absent;
 
     fn name(&self) -> &str {
         "rten"

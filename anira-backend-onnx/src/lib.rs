@@ -5,8 +5,6 @@ mod bound;
 mod graph_proto;
 mod protobuf;
 
-#[cfg(not(feature = "rten"))]
-mod absent;
 #[cfg(feature = "rten")]
 mod binding;
 #[cfg(feature = "rten")]
@@ -18,8 +16,6 @@ mod model;
 #[cfg(feature = "rten")]
 mod thread;
 
-#[cfg(not(feature = "rten"))]
-pub use absent::{RtenEngine, RtenModel};
 pub use backend::{Rten, signature};
 #[cfg(feature = "rten")]
 pub use engine::RtenEngine;

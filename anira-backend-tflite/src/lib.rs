@@ -4,5 +4,5 @@
 mod litert;
 mod tflite;
 
-pub use litert::{LiteRt, LiteRtEngine, LiteRtModel};
-pub use tflite::{TfLite, TfLiteEngine, TfLiteModel};
+pub use litert::LiteRt;
+pub use tflite::TfLite;

@@ -1,9 +1,6 @@
-//! TensorFlow Lite: the factory, and a model and an engine without values, so that nothing can pretend to run.
+//! TensorFlow Lite: the factory. There is no model and no engine yet.
 
-use anira_traits::{
-    Backend, Engine, EngineRequest, Error, ErrorKind, LoadRequest, Model, ModelSource, Result, Signature,
-    TensorView, TensorViewMut,
-};
+use anira_traits::{Absent, Backend, Error, ErrorKind, LoadRequest, ModelSource, Result};
 
 /// What [`TfLite::load`](Backend::load) answers until there is an engine.
 const NO_ENGINE: &str = if cfg!(feature = "tflite") {
@@ -18,16 +15,8 @@ const NO_ENGINE: &str = if cfg!(feature = "tflite") {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TfLite;
 
-/// A .tflite file in memory. This version has none: the type has no values.
-#[derive(Clone, Copy, Debug)]
-pub enum TfLiteModel {}
-
-/// An interpreter with its tensors bound. This version has none: the type has no values.
-#[derive(Debug)]
-pub enum TfLiteEngine {}
-
 impl Backend for TfLite {
-    type Model = TfLiteModel;
+    type Model = Absent;
 
     fn name(&self) -> &str {
         "tflite"
@@ -37,39 +26,10 @@ impl Backend for TfLite {
     ///
     /// # Errors
     /// Always [`ErrorKind::NotBuilt`].
-    fn load(&self, _source: &ModelSource, _request: &LoadRequest) -> Result<TfLiteModel> {
+    fn load(&self, _source: &ModelSource, _request: &LoadRequest) -> Result<Absent> {
         Err(Error::new(ErrorKind::NotBuilt, NO_ENGINE).at("engine `tflite`"))
     }
 }
-
-impl Model for TfLiteModel {
-    type Engine = TfLiteEngine;
-
-    fn signature(&self) -> &Signature {
-        match *self {}
-    }
-
-    fn engine(&self, _request: &EngineRequest) -> Result<TfLiteEngine> {
-        match *self {}
-    }
-}
-
-impl Engine for TfLiteEngine {
-    fn input(&mut self, _index: usize) -> Option<TensorViewMut<'_>> {
-        match *self {}
-    }
-
-    fn output(&self, _index: usize) -> Option<TensorView<'_>> {
-        match *self {}
-    }
-
-    fn run(&mut self) -> Result<()> {
-        match *self {}
-    }
-}
-
-// An `Option` of a type without values holds nothing but `None`, so it needs no memory.
-const _: () = assert!(size_of::<Option<TfLiteModel>>() == 0 && size_of::<Option<TfLiteEngine>>() == 0);
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,6 @@
 //! The factory: where TorchScript files will be loaded.
 
-use anira_traits::{Backend, Error, ErrorKind, LoadRequest, ModelSource, Result};
-
-use crate::TorchModel;
+use anira_traits::{Absent, Backend, Error, ErrorKind, LoadRequest, ModelSource, Result};
 
 /// What [`Torch::load`](Backend::load) answers until there is an engine.
 const NO_ENGINE: &str = if cfg!(feature = "torch") {
@@ -18,7 +16,7 @@ const NO_ENGINE: &str = if cfg!(feature = "torch") {
 pub struct Torch;
 
 impl Backend for Torch {
-    type Model = TorchModel;
+    type Model = Absent;
 
     fn name(&self) -> &str {
         "torch"
@@ -28,7 +26,7 @@ impl Backend for Torch {
     ///
     /// # Errors
     /// Always [`ErrorKind::NotBuilt`].
-    fn load(&self, _source: &ModelSource, _request: &LoadRequest) -> Result<TorchModel> {
+    fn load(&self, _source: &ModelSource, _request: &LoadRequest) -> Result<Absent> {
         Err(Error::new(ErrorKind::NotBuilt, NO_ENGINE).at("engine `torch`"))
     }
 }

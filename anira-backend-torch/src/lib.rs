@@ -2,7 +2,5 @@
 #![forbid(unsafe_code)]
 
 mod backend;
-mod engine;
 
 pub use backend::Torch;
-pub use engine::{TorchEngine, TorchModel};

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod absent;
 mod backend;
 pub mod config;
 mod error;
@@ -10,6 +11,7 @@ mod scheduler;
 mod span;
 mod tensor;
 
+pub use absent::Absent;
 pub use backend::{
     Backend, Engine, EngineRequest, InternalState, LoadRequest, Model, ModelSource, RealtimeSafe, WorkerScope,
 };
