@@ -94,6 +94,7 @@ pub struct Telemetry {
     done: AtomicU64,
     failed: AtomicU64,
     dropped: AtomicU64,
+    returned: AtomicU64,
     late_samples: AtomicU64,
     late_blocks: AtomicU64,
     inference: Histogram,
@@ -111,6 +112,9 @@ pub struct TelemetrySnapshot {
     pub failed: u64,
     /// Hops that no engine was given: dropped for want of time or room, or taken back by a reset.
     pub dropped: u64,
+    /// Hops, done or failed, that their worker has handed back: the audio thread's next call finds them. A hop is counted as
+    /// done before that, so that what was heard has always been counted.
+    pub returned: u64,
     /// Samples per channel that the audio thread needed and did not have.
     pub late_samples: u64,
     /// Callbacks that lacked at least one sample.
@@ -132,6 +136,11 @@ impl Telemetry {
         counter.fetch_add(1, Ordering::Release);
     }
 
+    /// The slot just counted was handed back. Worker; wait-free.
+    pub fn count_returned(&self) {
+        self.returned.fetch_add(1, Ordering::Release);
+    }
+
     /// `hops` were given up before an engine saw them. Audio thread; wait-free.
     pub fn count_dropped(&self, hops: u64) {
         self.dropped.fetch_add(hops, Ordering::Release);
@@ -147,6 +156,7 @@ impl Telemetry {
     #[must_use]
     pub fn snapshot(&self) -> TelemetrySnapshot {
         // Acquire: a hop seen as ended was submitted before, so `submitted`, read last, counts it.
+        let returned = self.returned.load(Ordering::Acquire);
         let done = self.done.load(Ordering::Acquire);
         let failed = self.failed.load(Ordering::Acquire);
         let dropped = self.dropped.load(Ordering::Acquire);
@@ -154,6 +164,7 @@ impl Telemetry {
             done,
             failed,
             dropped,
+            returned,
             late_samples: self.late_samples.load(Ordering::Relaxed),
             late_blocks: self.late_blocks.load(Ordering::Relaxed),
             inference: self.inference.snapshot(),

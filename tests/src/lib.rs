@@ -127,11 +127,11 @@ where
     (output, late)
 }
 
-/// Waits until every hop that was submitted has come to an end.
+/// Waits until every hop that was submitted has come to an end that the audio thread's next call sees.
 pub fn settle(control: &Control) {
     eventually("every submitted hop ends", || {
         let t = control.telemetry();
-        t.submitted == t.done + t.failed + t.dropped
+        t.submitted == t.returned + t.dropped
     });
 }
 

@@ -44,7 +44,8 @@ impl PrePostProcessor for OverlapAdd {
 
 impl WorkerPart for Frames {
     fn prepare<E: Engine>(&mut self, windows: &impl Windows, engine: &mut E) -> Result<()> {
-        let tensor = engine.input(0).and_then(|t| t.f32_mut()).ok_or(Error::new(ErrorKind::DType, "no input"))?;
+        let tensor =
+            engine.input(0).and_then(|t| t.f32_mut()).ok_or(Error::new(ErrorKind::DType, "no input"))?;
         let span = windows.span(0, 0);
         for (i, (cell, sample)) in tensor.iter_mut().zip(span.iter()).enumerate() {
             *cell = sample * window(i, 2 * self.hop);
@@ -53,7 +54,8 @@ impl WorkerPart for Frames {
     }
 
     fn finish<E: Engine>(&mut self, engine: &E, hops: &mut impl Hops) -> Result<()> {
-        let tensor = engine.output(0).and_then(|t| t.f32()).ok_or(Error::new(ErrorKind::DType, "no output"))?;
+        let tensor =
+            engine.output(0).and_then(|t| t.f32()).ok_or(Error::new(ErrorKind::DType, "no output"))?;
         let frame = hops.channel(0, 0);
         assert_eq!(frame.len(), 2 * self.hop);
         for (i, (sample, cell)) in frame.iter_mut().zip(tensor).enumerate() {
@@ -141,8 +143,7 @@ fn a_reset_leaves_no_tail_behind() {
 #[test]
 fn a_processor_may_refuse_a_plan() {
     let config = anira_tests::plain(64, std::time::Duration::ZERO);
-    let mut handler =
-        valid(InferenceHandler::builder(config).backend(Bypass).processor(OverlapAdd).build());
+    let mut handler = valid(InferenceHandler::builder(config).backend(Bypass).processor(OverlapAdd).build());
     let error = handler.prepare(&HostConfig::fixed(48e3, 64)).unwrap_err();
     assert!(error.to_string().contains("context: is 0"), "{error}");
 }

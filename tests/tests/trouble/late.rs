@@ -209,7 +209,7 @@ fn two_engines_one_of_them_held_keep_the_order() {
         if n == 12 {
             // 11 and 12 are finished, and must not overtake 10.
             gate.await_waiting(1);
-            eventually("the other engine goes on", || control.telemetry().done >= 12);
+            eventually("the other engine goes on", || control.telemetry().returned >= 12);
         }
         if n == 13 {
             gate.open();
