@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anira::latency::Latency;
 use anira::prelude::{Audio, Control, InferenceHandler, Prepared, Status};
-use anira::scheduler::{Histogram, HistogramSnapshot, TelemetrySnapshot};
+use anira::scheduler::{Histogram, HistogramSnapshot, Pool, TelemetrySnapshot};
 use anira::traits::{Backend, InputRole, OutputRole, PrePostProcessor, Scheduler};
 use anira::{EngineOf, Error, ErrorKind, Fault, HostConfig, InferenceConfig, Mode, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -40,8 +40,11 @@ impl Task for Host<'_> {
     fn run<B: Backend>(self, backend: B) -> Result<Self::Output> {
         let Self { setup, args, recording, mut sink } = self;
         let others = Others::beside_the_first(&setup.config)?;
+        // Rendering is no reason to crowd out the rest of the machine: real-time workers are for real time.
+        let pool = if args.realtime { Pool::shared() } else { Pool::builder().build()? };
         let mut handler = InferenceHandler::builder(setup.config)
             .backend(backend)
+            .scheduler(pool)
             .source(setup.source)
             .options(setup.options)
             .name("anira process")
