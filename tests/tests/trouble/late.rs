@@ -1,7 +1,7 @@
 //! Engines that take too long, held in a run by a gate: silence that is counted, and a stream that is back in its place.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anira::prelude::*;
 use anira_tests::{Gate, assert_same, delayed, eventually, mono, ramp, send, send_settled, settle, valid};
@@ -150,10 +150,18 @@ fn results_of_before_a_reset_are_never_heard() {
 #[test]
 fn an_engine_held_between_two_lanes_costs_samples_but_no_place() {
     // The second lane's window is still to be read: the history fills up, and input is given up.
-    let gate = Gate::new();
+    let (gate, windows) = (Gate::new(), Arc::new(Mutex::new(Vec::new())));
+    let (held, seen) = (gate.clone(), windows.clone());
+    let model = mono(HOP, move |x, y| {
+        if let Ok(mut seen) = seen.lock() {
+            seen.push(x.to_vec());
+        }
+        held.pass();
+        copy(x, y)
+    });
     let pool = valid(Pool::builder().threads(1).build());
     let config = anira_tests::plain(HOP, std::time::Duration::from_micros(600));
-    let mut handler = valid(InferenceHandler::builder(config).backend(gated(&gate)).scheduler(pool).build());
+    let mut handler = valid(InferenceHandler::builder(config).backend(model).scheduler(pool).build());
     let control = handler.control();
     let Prepared { mut audio, report, .. } = valid(handler.prepare(&realtime().channels(2)));
     let latency = report.latency[0].samples;
@@ -179,6 +187,12 @@ fn an_engine_held_between_two_lanes_costs_samples_but_no_place() {
         assert_same(&channel[120 * HOP..], &expected[120 * HOP..], "back in place");
     }
     assert_eq!(left, right, "a hop is lost for all lanes or for none");
+    // Both channels are the same; so are the windows of a hop, however long its second lane had to wait for its own.
+    let windows = windows.lock().unwrap();
+    assert!(
+        windows.chunks(2).all(|lanes| lanes[0] == lanes[1]),
+        "a window was overwritten before it was read"
+    );
 }
 
 #[test]
