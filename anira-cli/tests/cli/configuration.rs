@@ -58,10 +58,6 @@ fn the_models_come_with_configurations() {
         let path = repository(&format!("models/{model}.toml"));
         let config = ConfigFile::read(&path).unwrap().resolve("rten", Path::new("")).unwrap().config;
         assert!(config.max_inference().is_some(), "{model} is ready for real time");
-        if model == "amp-tcn-29k" && cfg!(debug_assertions) {
-            // Minutes without optimisation.
-            continue;
-        }
         let run = |model: &str| {
             anira(&["process", model, &input, &out]).ok();
             read(&out).1
