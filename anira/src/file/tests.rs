@@ -273,7 +273,12 @@ fn values_out_of_range_are_named() {
     refused(&small("sample_rate = inf"), &["sample_rate", "inf"]);
     refused(&small("blocking_ratio = 1.01"), &["blocking_ratio", "1.01", "0 to 1"]);
     refused(&small("engines = 0"), &["engines", "is 0", "1 to 64"]);
-    refused(&small("max_catch_up = 0"), &["max_catch_up", "is 0"]);
+    for hops in ["0", "1025", "9223372036854775807"] {
+        refused(
+            &small(&format!("max_catch_up = {hops}")),
+            &["max_catch_up", &format!("is {hops}"), "from 1 to 1024"],
+        );
+    }
     refused(&small("").replacen("hop = 64", "hop = 0", 1), &["input `x`", "hop", "is 0"]);
     refused(
         &small("").replacen("hop = 64", "hop = 64\ncontext = 9223372036854775807", 1),
