@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anira::latency::Latency;
 use anira::prelude::{Audio, Control, InferenceHandler, Prepared, Status};
-use anira::scheduler::{Histogram, HistogramSnapshot, Pool, TelemetrySnapshot};
+use anira::scheduler::{Granted, Histogram, HistogramSnapshot, Pool, Priority, TelemetrySnapshot};
 use anira::traits::{Backend, InputRole, OutputRole, PrePostProcessor, Scheduler};
 use anira::{EngineOf, Error, ErrorKind, Fault, HostConfig, InferenceConfig, Mode, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -24,6 +24,8 @@ pub(super) struct Played {
     pub(super) callback: HistogramSnapshot,
     pub(super) took: Duration,
     pub(super) max_inference: Duration,
+    /// What the system granted the thread that stood for the audio thread, in real time.
+    pub(super) priority: Option<Granted>,
 }
 
 /// The task: a session, a recording through it, and the file that gets what comes out.
@@ -66,6 +68,8 @@ impl Task for Host<'_> {
             callback: Histogram::default(),
             callbacks: 0,
         };
+        // The audio thread of a host stands above the workers; as a thread like any other it would be late by itself.
+        let priority = args.realtime.then(|| Priority::Realtime(60).apply());
         let started = Instant::now();
         playing.play(&mut audio, &control, sizes, &mut sink)?;
         let took = started.elapsed();
@@ -79,6 +83,7 @@ impl Task for Host<'_> {
             callback: playing.callback.snapshot(),
             took,
             max_inference: report.max_inference,
+            priority,
         };
         Ok((sink, played))
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use anira::scheduler::HistogramSnapshot;
+use anira::scheduler::{Granted, HistogramSnapshot, Priority};
 use anira::{Error, ErrorKind, Result};
 use serde::Serialize;
 
@@ -36,6 +36,8 @@ pub(super) struct Report<'a> {
     callback_us: Times,
     seconds: f64,
     real_time_factor: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio_thread: Option<String>,
 }
 
 /// The latency in parts, in samples.
@@ -103,6 +105,7 @@ impl<'a> Report<'a> {
             callback_us: Times::of(&played.callback),
             seconds,
             real_time_factor: if seconds > 0.0 { length / seconds } else { 0.0 },
+            audio_thread: played.priority.as_ref().map(granted),
         }
     }
 
@@ -149,6 +152,9 @@ impl<'a> Report<'a> {
             time(self.inference_us.p99),
             time(self.inference_us.max)
         )?;
+        if let Some(priority) = &self.audio_thread {
+            writeln!(log, "audio thread: {priority}")?;
+        }
         if self.late_samples + self.dropped + self.failed > 0 {
             writeln!(
                 log,
@@ -166,4 +172,13 @@ impl<'a> Report<'a> {
 /// A time in microseconds, for people.
 fn time(micros: f64) -> String {
     if micros < 1000.0 { format!("{micros:.1} us") } else { format!("{:.2} ms", micros / 1000.0) }
+}
+
+/// What the system granted, for people.
+fn granted(granted: &Granted) -> String {
+    match (granted.priority, &granted.refusal) {
+        (Priority::Realtime(level), _) => format!("real-time priority {level}"),
+        (_, Some(refusal)) => format!("normal priority (real time was refused: {refusal})"),
+        _ => "normal priority".to_owned(),
+    }
 }

@@ -27,8 +27,10 @@ pub struct Granted {
 }
 
 impl Priority {
-    /// Applies it to this thread.
-    pub(super) fn apply(self) -> Granted {
+    /// Asks the operating system for it, for this thread, and says what was granted. For a thread of one's own that stands for
+    /// an audio thread; a host's audio thread has its priority from the host. Makes system calls.
+    #[must_use = "the system may refuse"]
+    pub fn apply(self) -> Granted {
         match self {
             Priority::Normal => Granted { priority: self, refusal: None, core: None },
             Priority::Realtime(level) => match set_realtime(level) {
