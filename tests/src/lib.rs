@@ -1,5 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+/// The front page of the repository: its example runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct FrontPage;
+
 mod gate;
 
 use std::path::PathBuf;
