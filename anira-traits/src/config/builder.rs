@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{InferenceConfig, InputRole, InputTensor, MAX_ENGINES, MAX_EXTENT, OutputRole, OutputTensor};
+use super::{
+    InferenceConfig, InputRole, InputTensor, MAX_CATCH_UP, MAX_ENGINES, MAX_EXTENT, OutputRole, OutputTensor,
+};
 use crate::{Error, Result};
 
 /// Collects an [`InferenceConfig`]; [`build`](Self::build) validates it once.
@@ -118,8 +120,9 @@ impl InferenceConfigBuilder {
         if config.warm_up > 100_000 {
             return Err(Error::config("warm_up", config.warm_up, "from 0 to 100000 inferences"));
         }
-        if config.max_catch_up == 0 {
-            return Err(Error::config("max_catch_up", 0, "at least 1 hop"));
+        if !(1..=MAX_CATCH_UP).contains(&config.max_catch_up) {
+            let right = format_args!("from 1 to {MAX_CATCH_UP} hops");
+            return Err(Error::config("max_catch_up", config.max_catch_up, right));
         }
         if config.sample_rate.is_some_and(|hz| !(hz.is_finite() && (1.0..=10e6).contains(&hz))) {
             let value = config.sample_rate.unwrap_or_default();
@@ -301,6 +304,7 @@ mod tests {
         refused(plain().max_inference(Duration::from_secs(4000)), &["max_inference"]);
         refused(plain().warm_up(1_000_000), &["warm_up", "1000000"]);
         refused(plain().max_catch_up(0), &["max_catch_up", "is 0"]);
+        refused(plain().max_catch_up(1025), &["max_catch_up", "1025", "1024"]);
         refused(plain().input(InputTensor::stream("z", 0)), &["input `z`", "hop", "is 0"]);
         refused(plain().input(InputTensor::stream("z", MAX_EXTENT + 1)), &["hop", "16777217"]);
         refused(plain().input(InputTensor::stream("z", 1).context(usize::MAX)), &["context"]);

@@ -19,6 +19,9 @@ pub const MAX_EXTENT: usize = 1 << 24;
 /// The largest number of engines that one session may use at once.
 pub const MAX_ENGINES: usize = 64;
 
+/// The most hops that may wait although their time has passed: each costs a hop of input memory.
+pub const MAX_CATCH_UP: usize = 1024;
+
 /// Which tensors a model has, what they mean, how long an inference may take. See [`InferenceConfig::builder`].
 ///
 /// ```

@@ -101,6 +101,9 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     pub(super) fn start(&mut self, host: &HostConfig, sizes: Sizes) -> Result<Prepared<B, P, S>> {
         clock::start();
         let Sizes { plan, latency, slots, max_inference } = sizes;
+        let max_block = host.block_size().max();
+        let histories = histories(&plan, slots, max_block, self.config.max_catch_up(), &latency);
+        check_memory(&histories, &plan, slots)?;
         let layout = Arc::new(Layout {
             input_channels: plan.inputs.iter().map(|s| s.channels).collect(),
             output_channels: plan.outputs.iter().map(|s| s.channels).collect(),
@@ -113,13 +116,11 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             parameters: values.iter().map(|v| v.clone().into_boxed_slice()).collect(),
             readings: self.binding.readings.iter().map(|r| vec![0.0; r.len].into_boxed_slice()).collect(),
         };
-        let max_block = host.block_size().max();
-        let histories = histories(&plan, slots, max_block, self.config.max_catch_up(), &latency);
         let producer = Producer::new(&histories, vec![payload; slots], crews);
         let closed = Closed::default();
         let work = Arc::new(Job::new(producer.ring().clone(), self.shared.clone(), closed.clone()));
         let (submit, attachment) = self.scheduler.attach(work, self.terms(host, &plan, max_inference))?;
-        let bytes = bytes(&histories, &plan, slots);
+        let bytes = bytes(&histories, &plan, slots) as usize;
         let streams = Streams {
             producer,
             submit,
@@ -255,8 +256,22 @@ fn bypass(plan: &SessionPlan) -> Bypass {
     Bypass::new(plan.outputs.iter().enumerate().map(paired).collect(), channels)
 }
 
-fn bytes(histories: &[StreamShape], plan: &SessionPlan, slots: usize) -> usize {
-    let input: usize = histories.iter().map(|h| h.channels * h.capacity).sum();
-    let output: usize = plan.outputs.iter().map(|o| o.channels * plan.lanes * o.hop * 2 * slots).sum();
-    (input + output) * size_of::<f32>()
+/// The most sample memory that one session may ask for.
+const MAX_BYTES: u128 = 4 << 30;
+
+fn check_memory(histories: &[StreamShape], plan: &SessionPlan, slots: usize) -> Result<()> {
+    let bytes = bytes(histories, plan, slots);
+    if bytes <= MAX_BYTES {
+        return Ok(());
+    }
+    let right = "at most 4 GiB of sample memory; hops, contexts, channels or the host's block are too large";
+    Err(Error::config("memory", format_args!("{bytes} bytes"), right).of_kind(ErrorKind::Host))
+}
+
+fn bytes(histories: &[StreamShape], plan: &SessionPlan, slots: usize) -> u128 {
+    let product = |factors: [usize; 3]| factors.iter().map(|f| *f as u128).product::<u128>();
+    let input: u128 = histories.iter().map(|h| product([h.channels, h.capacity, 1])).sum();
+    let output: u128 =
+        plan.outputs.iter().map(|o| product([o.channels * plan.lanes, o.hop, 2 * slots])).sum();
+    (input + output) * size_of::<f32>() as u128
 }

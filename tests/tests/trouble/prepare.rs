@@ -144,3 +144,12 @@ fn an_engine_that_fails_to_warm_up() {
     refused(handler.prepare(&realtime()), ErrorKind::Engine, &["too cold"]);
     let _ = on_own_pool(Bypass, 1);
 }
+
+#[test]
+fn more_memory_than_a_machine_has_is_refused_before_it_is_asked_for() {
+    let config = anira_tests::plain(1 << 22, std::time::Duration::ZERO);
+    let mut handler = valid(InferenceHandler::builder(config).backend(Bypass).build());
+    let error = handler.prepare(&HostConfig::fixed(48e3, 64).channels(1024)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Host);
+    assert!(error.to_string().contains("memory: is "), "{error}");
+}
