@@ -70,7 +70,7 @@ impl Latency {
     }
 }
 
-/// The smallest latency with which no callback ever comes up short, as DESIGN.md section 8 defines it.
+/// The smallest latency with which no callback ever comes up short, as `docs/latency.md` defines it.
 ///
 /// Exact for fixed blocks, and for varying blocks of whole samples but for a few ranges with a declared minimum; else
 /// an upper bound, and [`Latency::exact`] is `false`.

@@ -1,4 +1,4 @@
-//! The definition of DESIGN.md section 8, played event by event on integers. Shares nothing with the library.
+//! The definition in `docs/latency.md`, played event by event on integers. Shares nothing with the library.
 
 use std::collections::VecDeque;
 
