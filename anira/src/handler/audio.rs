@@ -57,9 +57,10 @@ pub(super) type State<B, P, S> = Streams<
 /// The audio thread's half of a session: blocks in, blocks out, at once.
 ///
 /// It is `Send` and used through `&mut`, so one thread at a time has it. Every method but [`Audio::latency`] is for the audio
-/// thread: wait-free, no allocation, no lock, no system call but the one wake-up of a sleeping worker. (Prepared for
-/// [offline](crate::Mode::Offline) rendering, the same calls wait for their results instead.) Dropping it is wait-free too:
-/// its memory goes back to the handler.
+/// thread: wait-free, no allocation, no lock, no system call but the one wake-up of a sleeping worker. Two
+/// settings lift that: prepared for [offline](crate::Mode::Offline) rendering the same calls wait for their results, and with
+/// a blocking ratio above 0 they wait for at most that share of the block, asleep after a few rounds. Dropping it is
+/// wait-free: its memory goes back to the handler.
 ///
 /// It moves to the audio thread, and only one thread has it:
 ///
