@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use anira_traits::{Attachment, Engine, Error, Ran, Result, Scheduler, Submit, Terms, Timing, Work};
+use anira_traits::{
+    Attachment, Engine, Error, Forecast, Ran, Result, Scheduler, Submit, Terms, Timing, Work,
+};
 
 use crate::denormals::FlushToZero;
 use crate::registry::{Entry, Gate, Registry, View};
@@ -47,7 +49,7 @@ impl Driver {
     pub fn run_one(&mut self) -> bool {
         self.view.refresh(&self.registry);
         let _denormals = FlushToZero::new();
-        self.view.most_urgent().is_some_and(|entry| entry.run_one() == Ran::Slot)
+        self.view.most_urgent().is_some_and(|entry| entry.run_one() != Ran::Nothing)
     }
 }
 
@@ -81,12 +83,12 @@ pub struct DrivenSubmit<W> {
 }
 
 impl<W: Work> Submit for DrivenSubmit<W> {
-    fn submitted(&mut self) {}
+    fn submitted(&mut self, _forecast: Forecast) {}
 
     /// Nobody may be driving: the caller runs the slot itself.
     fn assist(&mut self) -> bool {
         let _denormals = FlushToZero::new();
-        let ran = self.gate.run(|| self.work.run_one()) == Ran::Slot;
+        let ran = self.gate.run(|| self.work.run_one()) != Ran::Nothing;
         if !ran {
             thread::yield_now();
         }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use anira_traits::{Attachment, Engine, Ran, RealtimeSafe, Result, Scheduler, Submit, Terms, Timing, Work};
+use anira_traits::{
+    Attachment, Engine, Forecast, Ran, RealtimeSafe, Result, Scheduler, Submit, Terms, Timing, Work,
+};
 
 use crate::denormals::FlushToZero;
 use crate::sync::Arc;
@@ -90,10 +92,10 @@ impl<E: Engine> Scheduler<E> for Offline {
 
 impl<W: Work> Submit for InlineSubmit<W> {
     /// Runs all that was submitted: this thread alone submits, so it ends.
-    fn submitted(&mut self) {
+    fn submitted(&mut self, _forecast: Forecast) {
         // The callback's thread is not ours: its control register is put back as it was.
         let _denormals = FlushToZero::new();
-        while self.work.run_one() == Ran::Slot {}
+        while self.work.run_one() != Ran::Nothing {}
     }
 
     fn assist(&mut self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use anira_traits::{Engine, Error, ErrorKind, Ran, Result, Work, WorkerScope};
+use anira_traits::{Engine, Error, ErrorKind, Head, Ran, Result, Work, WorkerScope};
 
 use crate::sync::{
     Arc, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, TryLockError, fence, lock, thread,
@@ -10,13 +10,13 @@ use crate::sync::{
 
 /// [`Work`] without its engine type: a session is erased once, here, at the worker's door.
 trait ErasedWork: Send + Sync {
-    fn deadline(&self) -> Option<u64>;
+    fn head(&self) -> Option<Head>;
     fn run_one(&self) -> Ran;
 }
 
 impl<W: Work> ErasedWork for W {
-    fn deadline(&self) -> Option<u64> {
-        Work::deadline(self)
+    fn head(&self) -> Option<Head> {
+        Work::head(self)
     }
 
     fn run_one(&self) -> Ran {
@@ -88,8 +88,8 @@ impl Entry {
         self.gate.clone()
     }
 
-    pub(crate) fn deadline(&self) -> Option<u64> {
-        if self.gate.closed.load(Ordering::Relaxed) { None } else { self.work.deadline() }
+    pub(crate) fn head(&self) -> Option<Head> {
+        if self.gate.closed.load(Ordering::Relaxed) { None } else { self.work.head() }
     }
 
     /// Runs one slot, unless the session was closed. Any thread.
@@ -175,8 +175,7 @@ impl View {
 
     /// The entry to serve now: the highest priority, among equals the earliest deadline.
     pub(crate) fn most_urgent(&self) -> Option<&Arc<Entry>> {
-        let key =
-            |entry: &Arc<Entry>| entry.deadline().map(|deadline| (-i64::from(entry.priority), deadline));
+        let key = |entry: &Arc<Entry>| entry.head().map(|head| (-i64::from(entry.priority), head.deadline));
         self.list
             .iter()
             .filter_map(|entry| Some((key(entry)?, entry)))
@@ -185,6 +184,6 @@ impl View {
     }
 
     pub(crate) fn has_work(&self) -> bool {
-        self.list.iter().any(|entry| entry.deadline().is_some())
+        self.list.iter().any(|entry| entry.head().is_some())
     }
 }

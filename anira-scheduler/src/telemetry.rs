@@ -1,5 +1,7 @@
 //! Counters and histograms of one session: written wait-free by audio thread and workers, read by anyone at any time.
 
+use anira_traits::Head;
+
 use crate::sync::{AtomicU64, Ordering};
 
 /// Sub-buckets per octave: a bucket's bounds differ by at most an eighth.
@@ -97,7 +99,10 @@ pub struct Telemetry {
     returned: AtomicU64,
     late_samples: AtomicU64,
     late_blocks: AtomicU64,
+    overdue: AtomicU64,
     inference: Histogram,
+    wake_up: Histogram,
+    slack: Histogram,
 }
 
 /// One session's counters at one moment: `submitted >= done + failed + dropped`.
@@ -119,8 +124,14 @@ pub struct TelemetrySnapshot {
     pub late_samples: u64,
     /// Callbacks that lacked at least one sample.
     pub late_blocks: u64,
+    /// Slots that ended after the moment when their output was needed.
+    pub overdue: u64,
     /// How long slots ran: preparation, inference and finish, all lanes.
     pub inference: HistogramSnapshot,
+    /// From a slot's submission to its start: waiting for a worker to wake up, and for slots in front.
+    pub wake_up: HistogramSnapshot,
+    /// From a slot's end to the moment when its output was needed, for slots that were not overdue.
+    pub slack: HistogramSnapshot,
 }
 
 impl Telemetry {
@@ -129,9 +140,16 @@ impl Telemetry {
         self.submitted.fetch_add(1, Ordering::Release);
     }
 
-    /// A slot ended after `nanos`, with results or without. Worker; wait-free.
-    pub fn count_run(&self, ok: bool, nanos: u64) {
-        self.inference.record(nanos);
+    /// A slot ran from `started` to `ended`, with results or without. Worker; wait-free.
+    pub fn count_run(&self, ok: bool, times: Head, started: u64, ended: u64) {
+        self.inference.record(ended.saturating_sub(started));
+        self.wake_up.record(started.saturating_sub(times.submitted));
+        match times.deadline.checked_sub(ended) {
+            Some(slack) => self.slack.record(slack),
+            None => {
+                self.overdue.fetch_add(1, Ordering::Relaxed);
+            }
+        }
         let counter = if ok { &self.done } else { &self.failed };
         counter.fetch_add(1, Ordering::Release);
     }
@@ -167,7 +185,10 @@ impl Telemetry {
             returned,
             late_samples: self.late_samples.load(Ordering::Relaxed),
             late_blocks: self.late_blocks.load(Ordering::Relaxed),
+            overdue: self.overdue.load(Ordering::Relaxed),
             inference: self.inference.snapshot(),
+            wake_up: self.wake_up.snapshot(),
+            slack: self.slack.snapshot(),
             submitted: self.submitted.load(Ordering::Acquire),
         }
     }

@@ -24,6 +24,8 @@ pub use plan::{SessionPlan, StreamPlan, Strides};
 pub use processor::{
     EmitPart, HopEmit, HopProcessor, HopWorker, Hops, PrePostProcessor, Windows, WorkerPart,
 };
-pub use scheduler::{Attachment, Ran, Scheduler, Submit, Terms, Timing, Work};
+pub use scheduler::{
+    Admission, Attachment, Forecast, Head, Ran, Scheduler, SessionFit, Submit, Terms, Timing, Work,
+};
 pub use span::Span;
 pub use tensor::{DType, Signature, TensorData, TensorInfo, TensorView, TensorViewMut, shape_text};

@@ -12,9 +12,8 @@ pub trait Work: Send + Sync + 'static {
     /// The engine type that runs the slots.
     type Engine: Engine;
 
-    /// The deadline of the oldest slot that a worker could claim now, in nanoseconds of the session's clock; `None` if
-    /// there is none. A hint: another worker may be faster.
-    fn deadline(&self) -> Option<u64>;
+    /// The oldest slot that a worker could claim now; `None` if there is none. A hint: another worker may be faster.
+    fn head(&self) -> Option<Head>;
 
     /// Claims one slot and runs it to its end, on this thread. Errors and panics of engines end inside.
     fn run_one(&self) -> Ran;
@@ -25,11 +24,22 @@ pub trait Work: Send + Sync + 'static {
     }
 }
 
+/// The slot at the head of a session's line, by which schedulers choose between sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// When the audio thread will need its output, in nanoseconds of the session's clock.
+    pub deadline: u64,
+    /// When it was submitted, by the same clock.
+    pub submitted: u64,
+}
+
 /// What [`Work::run_one`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ran {
     /// A slot was claimed and is finished.
     Slot,
+    /// A slot was claimed and is finished; its engine panicked, which ended there.
+    Panicked,
     /// There was nothing to claim.
     Nothing,
 }
@@ -40,8 +50,12 @@ pub enum Ran {
 pub struct Terms {
     /// The session's name in reports.
     pub name: String,
-    /// The expected time between submissions.
+    /// The time between slots, on average: a hop's worth.
     pub period: Duration,
+    /// The most slots that one callback submits at once.
+    pub burst: usize,
+    /// The shortest time from a submission to the moment when its output is needed.
+    pub deadline: Duration,
     /// The declared worst time of one slot (all lanes).
     pub max_inference: Duration,
     /// Slots that can run at once.
@@ -51,10 +65,18 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Terms for one engine with this period.
+    /// Terms for one engine with this period, whose output is needed a period later.
     #[must_use]
     pub fn new(name: impl Into<String>, period: Duration) -> Self {
-        Self { name: name.into(), period, max_inference: Duration::ZERO, engines: 1, priority: 0 }
+        Self {
+            name: name.into(),
+            period,
+            burst: 1,
+            deadline: period,
+            max_inference: Duration::ZERO,
+            engines: 1,
+            priority: 0,
+        }
     }
 }
 
@@ -100,10 +122,77 @@ pub trait Scheduler<E: Engine>: Send + Sync + 'static {
     ) -> Result<(Self::Submit<W>, Self::Attachment<W>)>;
 }
 
+/// What a session knows of its own rhythm at a submission, in nanoseconds of its clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forecast {
+    /// The time of this submission.
+    pub now: u64,
+    /// When the next one is due, if the host goes on as it does; `None` where nobody can say.
+    pub next: Option<u64>,
+}
+
+/// Whether the sessions of a scheduler fit on it, by what they declared: nothing here is measured.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Admission {
+    /// Slots that can run at once.
+    pub workers: usize,
+    /// The share of all workers that the sessions need together: 1 is all of them, all the time.
+    pub utilisation: f64,
+    /// Each session, in the order of urgency.
+    pub sessions: Vec<SessionFit>,
+}
+
+/// How one session fares among the others.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct SessionFit {
+    /// The session's name.
+    pub name: String,
+    /// The group of workers that serves it; 0 is the most urgent.
+    pub band: usize,
+    /// The share of one worker that it needs.
+    pub utilisation: f64,
+    /// How long slots that cannot be interrupted, of less urgent sessions, may stand in its way.
+    pub blocking: Duration,
+    /// The longest time from submission to result that the declared numbers allow; `None` if there is no bound.
+    pub response: Option<Duration>,
+    /// The time that it has.
+    pub deadline: Duration,
+}
+
+impl SessionFit {
+    /// Deadline minus response, in nanoseconds: below 0 it is by how much the session does not fit. `None` without a bound.
+    #[must_use]
+    pub fn slack(&self) -> Option<i128> {
+        Some(self.deadline.as_nanos() as i128 - self.response?.as_nanos() as i128)
+    }
+
+    /// Whether its results are always in time, if all sessions keep to what they declared.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        self.slack().is_some_and(|slack| slack >= 0)
+    }
+}
+
+impl Admission {
+    /// Whether all sessions fit.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        self.sessions.iter().all(SessionFit::fits)
+    }
+
+    /// The session that suffers most, if any does not fit.
+    #[must_use]
+    pub fn worst(&self) -> Option<&SessionFit> {
+        self.sessions.iter().filter(|s| !s.fits()).min_by_key(|s| s.slack().unwrap_or(i128::MIN))
+    }
+}
+
 /// The audio thread's end of an attachment.
 pub trait Submit: Send + 'static {
     /// Slots were published. **Audio thread**, wait-free: at most one wake-up of a sleeping worker, never a wait.
-    fn submitted(&mut self);
+    fn submitted(&mut self, forecast: Forecast);
 
     /// Offline only: runs a slot on this thread, or else gives the workers time. Returns whether a slot was run.
     fn assist(&mut self) -> bool;
@@ -117,4 +206,9 @@ pub trait Attachment: Send + 'static {
     /// # Errors
     /// [`Timeout`](crate::ErrorKind::Timeout) if an engine did not come back; the memory it may use is then never freed.
     fn detach(&mut self, timeout: Duration) -> Result<()>;
+
+    /// Whether the sessions attached at this moment fit; `None` where the scheduler cannot say. Control thread.
+    fn admission(&self) -> Option<Admission> {
+        None
+    }
 }

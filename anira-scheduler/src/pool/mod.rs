@@ -12,7 +12,9 @@ pub use priority::{Granted, Priority};
 
 use std::time::Duration;
 
-use anira_traits::{Attachment, Engine, Error, ErrorKind, Result, Scheduler, Submit, Terms, Timing, Work};
+use anira_traits::{
+    Attachment, Engine, Error, ErrorKind, Forecast, Result, Scheduler, Submit, Terms, Timing, Work,
+};
 
 use crate::registry::{Entry, Gate, Registry, wait_until};
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering, Weak, lock, thread};
@@ -287,7 +289,7 @@ pub struct PoolSubmit<W> {
 }
 
 impl<W: Work> Submit for PoolSubmit<W> {
-    fn submitted(&mut self) {
+    fn submitted(&mut self, _forecast: Forecast) {
         self.rounds = 0;
         self.inner.wake.notify();
     }
@@ -301,7 +303,7 @@ impl<W: Work> Submit for PoolSubmit<W> {
             64..320 => thread::sleep(Duration::from_micros(20)),
             _ => {
                 let _denormals = crate::denormals::FlushToZero::new();
-                if self.gate.run(|| self.work.run_one()) == anira_traits::Ran::Slot {
+                if self.gate.run(|| self.work.run_one()) != anira_traits::Ran::Nothing {
                     return true;
                 }
                 thread::sleep(Duration::from_micros(100));

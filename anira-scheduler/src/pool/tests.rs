@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 
-use anira_traits::{Ran, TensorView, TensorViewMut};
+use anira_traits::{Head, Ran, TensorView, TensorViewMut};
 
 use super::*;
 
@@ -38,8 +38,9 @@ impl Slots {
 impl Work for Slots {
     type Engine = Nothing;
 
-    fn deadline(&self) -> Option<u64> {
-        (self.pending.load(Ordering::Acquire) > 0).then_some(self.deadline)
+    fn head(&self) -> Option<Head> {
+        let head = Head { deadline: self.deadline, submitted: 0 };
+        (self.pending.load(Ordering::Acquire) > 0).then_some(head)
     }
 
     fn run_one(&self) -> Ran {
@@ -88,14 +89,14 @@ fn a_submission_reaches_a_worker_whether_it_spins_or_sleeps() {
         let (mut submit, _attachment) = pool.attach(work.clone(), terms(0)).unwrap();
         for _ in 0..200 {
             work.pending.fetch_add(1, Ordering::Release);
-            submit.submitted();
+            submit.submitted(Forecast::default());
             receiver.recv_timeout(LONG).unwrap();
         }
         // Long enough for the default policy to sleep until it is woken.
         let asleep = || pool.inner.wake.has_sleepers();
         wait_until(LONG, asleep).unwrap();
         work.pending.fetch_add(1, Ordering::Release);
-        submit.submitted();
+        submit.submitted(Forecast::default());
         receiver.recv_timeout(LONG).unwrap();
     }
 }
@@ -115,7 +116,7 @@ fn the_highest_priority_goes_first_then_the_earliest_deadline() {
     let (mut submit, _hold) = pool.attach(blocker.clone(), terms(2)).unwrap();
     let _held: Vec<_> = works.iter().map(|(w, p)| pool.attach(w.clone(), terms(*p)).unwrap()).collect();
     blocker.pending.fetch_add(1, Ordering::Release);
-    submit.submitted();
+    submit.submitted(Forecast::default());
     wait_until(LONG, || blocker.pending.load(Ordering::Acquire) == 0).unwrap();
     works.iter().for_each(|(work, _)| {
         work.pending.fetch_add(1, Ordering::Release);
@@ -139,7 +140,7 @@ fn detach_waits_for_the_slot_that_runs_and_then_nothing_runs() {
     let (mut submit, mut attachment) = pool.attach(work.clone(), terms(0)).unwrap();
     let (_other, mut other) = pool.attach(Slots::new(0, || ()), terms(0)).unwrap();
     work.pending.fetch_add(2, Ordering::Release);
-    submit.submitted();
+    submit.submitted(Forecast::default());
     wait_until(LONG, || work.pending.load(Ordering::Acquire) == 1).unwrap();
     let error = attachment.detach(Duration::from_millis(20)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "an engine that does not come back is told");
@@ -160,8 +161,8 @@ fn a_work_that_panics_past_its_own_wall_is_shut_out_and_others_go_on() {
     for _ in 0..3 {
         bad.pending.fetch_add(1, Ordering::Release);
         good.pending.fetch_add(1, Ordering::Release);
-        first.submitted();
-        second.submitted();
+        first.submitted(Forecast::default());
+        second.submitted(Forecast::default());
         receiver.recv_timeout(LONG).unwrap();
     }
     assert_eq!(pool.running(), 1);
@@ -200,8 +201,8 @@ fn a_scope_is_entered_once_per_worker_and_left_at_the_end() {
     struct ScopedSlots(Arc<Slots>);
     impl Work for ScopedSlots {
         type Engine = Scoped;
-        fn deadline(&self) -> Option<u64> {
-            self.0.deadline()
+        fn head(&self) -> Option<Head> {
+            self.0.head()
         }
         fn run_one(&self) -> Ran {
             OUTSIDE.fetch_add(u64::from(!INSIDE.get()), Ordering::Relaxed);
@@ -215,7 +216,7 @@ fn a_scope_is_entered_once_per_worker_and_left_at_the_end() {
     let (mut submit, mut attachment) = pool.attach(Arc::new(ScopedSlots(inner.clone())), terms(0)).unwrap();
     for _ in 0..50 {
         inner.pending.fetch_add(1, Ordering::Release);
-        submit.submitted();
+        submit.submitted(Forecast::default());
         receiver.recv_timeout(LONG).unwrap();
     }
     attachment.detach(LONG).unwrap();
@@ -257,9 +258,9 @@ fn many_sessions_come_and_go_beside_a_playing_one() {
         let work = Slots::new(0, || ());
         let (mut other, mut attachment) = pool.attach(work.clone(), terms(0)).unwrap();
         work.pending.fetch_add(3, Ordering::Release);
-        other.submitted();
+        other.submitted(Forecast::default());
         playing.pending.fetch_add(1, Ordering::Release);
-        submit.submitted();
+        submit.submitted(Forecast::default());
         receiver.recv_timeout(LONG).unwrap();
         attachment.detach(LONG).unwrap();
     }

@@ -54,7 +54,7 @@ impl Worker<'_> {
                 continue;
             }
             match entry.run_one() {
-                Ran::Slot => self.backoff.reset(),
+                Ran::Slot | Ran::Panicked => self.backoff.reset(),
                 Ran::Nothing => self.idle(),
             }
         }

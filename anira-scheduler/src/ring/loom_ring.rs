@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's failure")]
 
-use anira_traits::Windows;
+use anira_traits::{Head, Windows};
 use loom::thread;
 
 use super::{Claim, Collected, Parts, Producer, Ring, StreamShape};
@@ -31,7 +31,7 @@ fn push(producer: &mut Producer<u64, Memory>, value: u64) -> bool {
     assert!(producer.room(0) > 0);
     producer.write(0, 0, 1, |target, _| target.fill(value as f32));
     producer.advance(0, 1);
-    producer.submit(value, |payload| *payload = value)
+    producer.submit(Head::default(), |payload| *payload = value)
 }
 
 /// Runs a slot as a stateful session does: the answer is 100 times the window's two samples and the payload, summed.

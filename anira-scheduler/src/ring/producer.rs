@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code, reason = "slots and history are written where the protocol says they are ours")]
 
+use anira_traits::Head;
+
 use super::history::StreamShape;
 use super::shared::{Ring, WindowAt};
 use super::state::{Phase, State};
@@ -191,7 +193,7 @@ impl<T, X> Producer<T, X> {
     }
 
     /// Publishes the next hop, which every input stream must have whole. `fill` writes the payload. `false`: no slot was free.
-    pub fn submit(&mut self, deadline: u64, fill: impl FnOnce(&mut T)) -> bool {
+    pub fn submit(&mut self, times: Head, fill: impl FnOnce(&mut T)) -> bool {
         for _ in 0..self.hops.len() {
             let Some(slot) = self.ring.slot(self.next) else { return false };
             // Acquire pairs with a worker's release: an abandoned slot's contents are ours again.
@@ -212,7 +214,7 @@ impl<T, X> Producer<T, X> {
                 }
                 _ => return false,
             }
-            self.publish(deadline, fill);
+            self.publish(times, fill);
             return true;
         }
         // Only void indices: publish them, so that the counters agree.
@@ -220,7 +222,7 @@ impl<T, X> Producer<T, X> {
         false
     }
 
-    fn publish(&mut self, deadline: u64, fill: impl FnOnce(&mut T)) {
+    fn publish(&mut self, times: Head, fill: impl FnOnce(&mut T)) {
         let at = (self.next % self.hops.len() as u64) as usize;
         let Some(slot) = self.ring.slot(self.next) else { return };
         let (hop, generation) = (self.hop, self.generation);
@@ -230,6 +232,7 @@ impl<T, X> Producer<T, X> {
             unsafe { (slot.header.with_mut(|p| &mut *p), slot.payload.with_mut(|p| &mut *p)) };
         header.generation = generation;
         header.hop = hop;
+        header.times = times;
         for (stream, (window, cursor)) in header.windows.iter_mut().zip(streams).enumerate() {
             let end = cursor.base + (hop + 1) * cursor.shape.hop as u64;
             // A gap may have swallowed the hop itself: then its window is all silence.
@@ -244,7 +247,8 @@ impl<T, X> Producer<T, X> {
             *kept = hop;
         }
         // Relaxed: the release below carries it.
-        slot.deadline.store(deadline, Ordering::Relaxed);
+        slot.deadline.store(times.deadline, Ordering::Relaxed);
+        slot.submitted.store(times.submitted, Ordering::Relaxed);
         // Release pairs with the acquire in `claim_index`: header, payload and history are seen by who claims.
         let release = ordering("publish-relaxed", Ordering::Release);
         slot.state.store(State::new(self.next, Phase::Submitted).word(), release);

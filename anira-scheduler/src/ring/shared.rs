@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "slots and executors change hands by their state words")]
 
-use anira_traits::{Span, Windows};
+use anira_traits::{Head, Span, Windows};
 use crossbeam_utils::CachePadded;
 
 use super::history::{History, StreamShape};
@@ -16,6 +16,8 @@ pub struct Header {
     pub generation: u64,
     /// The number of the hop within its generation.
     pub hop: u64,
+    /// When it was submitted and when its output is needed, in nanoseconds of the session's clock.
+    pub times: Head,
     /// Per input stream: where its window ends, and the first position that is not silence.
     pub(super) windows: Box<[WindowAt]>,
 }
@@ -29,8 +31,9 @@ pub(super) struct WindowAt {
 pub(super) struct Slot<T> {
     /// [`State`]; see PROTOCOL.md for who may move it where.
     pub(super) state: AtomicU64,
-    /// A hint for the scan, in nanoseconds of the session's clock.
+    /// Hints for the scan, in nanoseconds of the session's clock.
     pub(super) deadline: AtomicU64,
+    pub(super) submitted: AtomicU64,
     pub(super) header: UnsafeCell<Header>,
     pub(super) payload: UnsafeCell<T>,
 }
@@ -70,7 +73,8 @@ impl<T, X> Ring<T, X> {
             CachePadded::new(Slot {
                 state: AtomicU64::new(State::new(0, Phase::Free).word()),
                 deadline: AtomicU64::new(0),
-                header: UnsafeCell::new(Header { generation: 0, hop: 0, windows: windows.clone() }),
+                submitted: AtomicU64::new(0),
+                header: UnsafeCell::new(Header { windows: windows.clone(), ..Header::default() }),
                 payload: UnsafeCell::new(payload),
             })
         };
@@ -92,9 +96,9 @@ impl<T, X> Ring<T, X> {
         self.slots.get((index % self.slots.len().max(1) as u64) as usize).map(|padded| &**padded)
     }
 
-    /// The deadline of the oldest slot that could be claimed now: published, and an executor free. A hint.
+    /// The oldest slot that could be claimed now: published, and an executor free. A hint.
     #[must_use]
-    pub fn deadline(&self) -> Option<u64> {
+    pub fn head(&self) -> Option<Head> {
         let claimed = self.claimed.load(Ordering::Relaxed);
         // Acquire pairs with the release in `publish`: the deadline read below is at least that of this index.
         if claimed >= self.submitted.load(Ordering::Acquire) {
@@ -104,7 +108,10 @@ impl<T, X> Ring<T, X> {
         if self.executors.iter().all(|x| x.busy.load(Ordering::Relaxed)) {
             return None;
         }
-        self.slot(claimed).map(|slot| slot.deadline.load(Ordering::Relaxed))
+        self.slot(claimed).map(|slot| Head {
+            deadline: slot.deadline.load(Ordering::Relaxed),
+            submitted: slot.submitted.load(Ordering::Relaxed),
+        })
     }
 
     /// Claims the oldest published slot and a free executor, or nothing. Any number of threads; lock-free.
@@ -230,6 +237,13 @@ impl<T, X> Claim<'_, T, X> {
             )
         };
         Some(Parts { header, payload, executor, input: Input { ring: self.ring, header, index: self.index } })
+    }
+
+    /// When the slot was submitted and when its output is needed.
+    #[must_use]
+    pub fn times(&self) -> Head {
+        // SAFETY: this claim owns the header until `finish`; it is only read here.
+        self.ring.slot(self.index).map_or(Head::default(), |slot| unsafe { slot.header.with(|p| (*p).times) })
     }
 
     /// What runs the slot; also after the windows were given up.

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's failure")]
 
 use super::*;
-use anira_traits::Windows;
+use anira_traits::{Head, Windows};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -98,7 +98,7 @@ fn run(steps: &[Step], slots: usize, executors: usize) -> Result<(), TestCaseErr
                 if !whole {
                     continue;
                 }
-                if producer.submit(0, |seen| seen.0.clear()) {
+                if producer.submit(Head::default(), |seen| seen.0.clear()) {
                     plain.waiting.push_back((plain.generation, plain.hop, plain.window(plain.hop)));
                     plain.outstanding.push_back((plain.hop, false));
                     plain.hop += 1;
@@ -188,7 +188,7 @@ fn a_claim_that_is_dropped_counts_as_failed_and_its_executor_is_kept_back() {
     for _ in 0..3 {
         producer.write(0, 0, 1, |target, _| target.fill(1.0));
         producer.advance(0, 1);
-        assert!(producer.submit(0, |()| ()));
+        assert!(producer.submit(Head::default(), |()| ()));
     }
     drop(ring.claim().unwrap());
     let mut second = ring.claim().unwrap();
@@ -220,7 +220,7 @@ fn samples_that_found_no_room_are_silence_and_time_goes_on() {
     producer.skip(0, 2);
     push(&mut producer, 3.0);
     for right in [[0.0, 0.0, 0.0, 0.0], [0.0; 4], [0.0, 0.0, 3.0, 3.0]] {
-        assert!(producer.submit(0, |()| ()));
+        assert!(producer.submit(Head::default(), |()| ()));
         let mut claim = ring.claim().unwrap();
         let window: Vec<f32> = claim.parts().unwrap().input.span(0, 0).iter().collect();
         assert_eq!(window, right);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anira_scheduler::clock;
 use anira_scheduler::ring::{Claim, Input, Parts, Ring};
 use anira_traits::{
-    Engine, Error, ErrorKind, Hops, Ran, Result, Span, TensorData, Windows, Work, WorkerPart,
+    Engine, Error, ErrorKind, Head, Hops, Ran, Result, Span, TensorData, Windows, Work, WorkerPart,
 };
 
 use super::control::{Shared, panicked};
@@ -58,11 +58,13 @@ impl<E: Engine, W: WorkerPart> Job<E, W> {
         Self { ring, shared, closed }
     }
 
-    fn run(&self, mut claim: Claim<'_, Payload, Crew<E, W>>) {
+    fn run(&self, mut claim: Claim<'_, Payload, Crew<E, W>>) -> Ran {
         let started = clock::now();
+        let times = claim.times();
         let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut claim)));
-        let mut withhold = false;
+        let (mut ran, mut withhold) = (Ran::Slot, false);
         let outcome = outcome.unwrap_or_else(|payload| {
+            ran = Ran::Panicked;
             let error = panicked(payload.as_ref());
             if let Some(crew) = claim.executor() {
                 // Only once: the last crew of a session goes on to answer that it is broken.
@@ -71,20 +73,22 @@ impl<E: Engine, W: WorkerPart> Job<E, W> {
             }
             Err(error)
         });
-        self.shared.telemetry.count_run(outcome.is_ok(), clock::now() - started);
+        let telemetry = &self.shared.telemetry;
+        telemetry.count_run(outcome.is_ok(), times, started, clock::now());
         claim.finish(outcome.is_ok(), withhold);
         self.shared.telemetry.count_returned();
         if let Err(error) = outcome {
             self.shared.report(error);
         }
+        ran
     }
 }
 
 impl<E: Engine, W: WorkerPart> Work for Job<E, W> {
     type Engine = E;
 
-    fn deadline(&self) -> Option<u64> {
-        self.ring.deadline()
+    fn head(&self) -> Option<Head> {
+        self.ring.head()
     }
 
     fn run_one(&self) -> Ran {
@@ -93,10 +97,7 @@ impl<E: Engine, W: WorkerPart> Work for Job<E, W> {
             return Ran::Nothing;
         }
         match self.ring.claim() {
-            Some(claim) => {
-                self.run(claim);
-                Ran::Slot
-            }
+            Some(claim) => self.run(claim),
             None => Ran::Nothing,
         }
     }

@@ -59,9 +59,15 @@ impl Output {
         (self.handed + frames as u64).saturating_sub(self.zero_fill).div_ceil(self.hop as u64)
     }
 
-    /// Samples that will have gone out before the callback that needs the first sample of hop `hop`.
-    pub(super) fn until(&self, hop: u64, max_block: usize) -> u64 {
-        (self.zero_fill + hop * self.hop as u64 + 1).saturating_sub(self.handed + max_block as u64)
+    /// Samples that will have gone out before the callback that needs the first sample of hop `hop`: exactly if every block is
+    /// of the same length, else at least.
+    pub(super) fn until(&self, hop: u64, block: u64, fixed: bool) -> u64 {
+        let first = self.zero_fill + hop * self.hop as u64;
+        if fixed {
+            let ahead = first.saturating_sub(self.handed);
+            return ahead - ahead % block.max(1);
+        }
+        (first + 1).saturating_sub(self.handed + block)
     }
 
     /// Takes hop `hop`, or its loss. Numbers in between count as lost.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anira_scheduler::clock;
 use anira_scheduler::ring::{Producer, StreamShape};
 use anira_traits::{
-    Backend, Error, ErrorKind, HostConfig, InternalState, Mode, Model, PrePostProcessor, Result, Scheduler,
-    SessionPlan, Terms, Timing as SchedulerTiming,
+    Backend, BlockSize, Error, ErrorKind, HostConfig, InternalState, Mode, Model, PrePostProcessor, Result,
+    Scheduler, SessionPlan, Terms, Timing as SchedulerTiming,
 };
 
 use super::audio::Audio;
@@ -119,7 +119,8 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         let producer = Producer::new(&histories, vec![payload; slots], crews);
         let closed = Closed::default();
         let work = Arc::new(Job::new(producer.ring().clone(), self.shared.clone(), closed.clone()));
-        let (submit, attachment) = self.scheduler.attach(work, self.terms(host, &plan, max_inference))?;
+        let (submit, attachment) =
+            self.scheduler.attach(work, self.terms(host, &plan, max_inference, &latency))?;
         let bytes = bytes(&histories, &plan, slots) as usize;
         let streams = Streams {
             producer,
@@ -137,6 +138,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             bypass: bypass(&plan),
             timing: self.stream_timing(host, &plan),
             reference: 0,
+            last_block: 0,
         };
         let (home, owner) = rtrb::RingBuffer::new(1);
         let report =
@@ -180,10 +182,20 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         Planar::new(channels, self.processor.hop_len(plan, stream))
     }
 
-    fn terms(&self, host: &HostConfig, plan: &SessionPlan, max_inference: Duration) -> Terms {
-        let hop =
-            plan.inputs.first().or(plan.outputs.first()).map_or(1, |s| s.hop).max(host.block_size().max());
+    fn terms(
+        &self,
+        host: &HostConfig,
+        plan: &SessionPlan,
+        max_inference: Duration,
+        latency: &[Latency],
+    ) -> Terms {
+        let hop = plan.inputs.first().or(plan.outputs.first()).map_or(1, |s| s.hop);
         let mut terms = Terms::new(&self.name, Duration::from_secs_f64(hop as f64 / host.sample_rate()));
+        terms.burst = host.block_size().max().div_ceil(hop);
+        let zero_fill = latency.iter().map(Latency::zero_fill).min().unwrap_or(0);
+        let hop_out = plan.outputs.first().map_or(hop, |s| s.hop);
+        let samples = deadline(host.block_size(), hop, zero_fill as usize * hop / hop_out);
+        terms.deadline = Duration::from_secs_f64(samples as f64 / host.sample_rate());
         terms.max_inference = max_inference;
         terms.engines = plan.engines;
         terms.priority = self.config.priority();
@@ -191,16 +203,40 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     }
 
     fn stream_timing(&self, host: &HostConfig, plan: &SessionPlan) -> Timing {
+        let block = host.block_size().max();
         let hop_in = plan.inputs.first().or(plan.outputs.first()).map_or(1, |s| s.hop);
         let hop_out = plan.outputs.first().map_or(hop_in, |s| s.hop);
         Timing {
             mode: host.processing_mode(),
-            max_block: host.block_size().max(),
+            max_block: block,
+            block_out: (block * hop_out).div_ceil(hop_in) as u64,
+            fixed: matches!(host.block_size(), BlockSize::Fixed(_))
+                && (block * hop_out).is_multiple_of(hop_in),
             nanos_per_sample: 1e9 / host.sample_rate() * hop_in as f64 / hop_out as f64,
+            nanos_per_input: 1e9 / host.sample_rate(),
             wait: f64::from(self.config.blocking_ppm()) / 1e6,
             max_catch_up: self.config.max_catch_up() as u64,
         }
     }
+}
+
+/// The fewest samples between a submission and the callback that needs its output, for a zero-fill in samples of the
+/// reference stream. Exact for blocks of one length, else a bound from below.
+fn deadline(block: BlockSize, hop: usize, zero_fill: usize) -> usize {
+    match block {
+        BlockSize::Fixed(block) => {
+            // Hop j is complete in callback ceil((j + 1) * hop / block) - 1 and first heard in callback
+            // floor((zero_fill + j * hop) / block). Both repeat after block / gcd hops; a bound keeps odd pairs cheap.
+            let phases = (block / gcd(block, hop)).min(4096);
+            let slack = |j: usize| (zero_fill + j * hop) / block + 1 - ((j + 1) * hop).div_ceil(block);
+            (0..phases).map(slack).min().unwrap_or(0) * block
+        }
+        BlockSize::Varying { max, .. } => (zero_fill + 2).saturating_sub(hop + max),
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a.max(1) } else { gcd(b, a % b) }
 }
 
 /// How often the model runs per hop: the host's channels over the model's.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anira_scheduler::clock;
 use anira_scheduler::ring::{Collected, Producer};
-use anira_traits::{EmitPart, Engine, Mode, PrePostProcessor, Submit};
+use anira_traits::{EmitPart, Engine, Forecast, Head, Mode, PrePostProcessor, Submit};
 
 use super::audio::{Fault, Status};
 use super::bypass::Bypass;
@@ -33,6 +33,8 @@ pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
     pub(super) timing: Timing,
     /// Samples of output stream 0 asked for so far: the clock of a session without inputs.
     pub(super) reference: u64,
+    /// Samples that the last call brought to stream 0, by which the next submission is foretold.
+    pub(super) last_block: u64,
 }
 
 /// One input stream, as the audio thread needs it.
@@ -47,8 +49,14 @@ pub(super) struct Input {
 pub(super) struct Timing {
     pub(super) mode: Mode,
     pub(super) max_block: usize,
+    /// The length of every block in samples of output stream 0, or of the longest if they vary.
+    pub(super) block_out: u64,
+    /// Whether every block is of the same length, a whole number of samples of output stream 0.
+    pub(super) fixed: bool,
     /// Nanoseconds per sample of output stream 0.
     pub(super) nanos_per_sample: f64,
+    /// Nanoseconds per sample of input stream 0; of output stream 0 where there is none.
+    pub(super) nanos_per_input: f64,
     /// The share of a block's time that a callback may wait, 0 to 1.
     pub(super) wait: f64,
     pub(super) max_catch_up: u64,
@@ -121,6 +129,9 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         frames: usize,
         write: impl FnOnce(&mut Producer<Payload, Crew<E, P::Worker>>),
     ) {
+        if stream == 0 && frames > 0 {
+            self.last_block = frames as u64;
+        }
         // Offline there is time to let a worker finish reading; in real time the samples are given up. So they are where
         // nobody reads: this input runs ahead of another by more than the history holds.
         while self.producer.room(stream) < frames && self.may_wait() && self.producer.has_unread() {
@@ -144,9 +155,26 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             published |= self.submit_one();
         }
         if published {
-            self.submit.submitted();
+            self.submit.submitted(self.forecast());
         }
         self.collect();
+    }
+
+    /// When the next hop will be complete, if blocks go on as the last one was.
+    fn forecast(&self) -> Forecast {
+        let now = clock::now();
+        let (hop, have) = match self.inputs.first() {
+            Some(input) => (input.hop as u64, self.producer.buffered(0)),
+            None => {
+                let hop = self.outputs.first().map_or(0, |o| o.hop as u64);
+                (hop, self.reference.saturating_sub(self.producer.next_hop().saturating_mul(hop)))
+            }
+        };
+        let next = (self.last_block > 0 && hop > 0).then(|| {
+            let samples = hop.saturating_sub(have).div_ceil(self.last_block).max(1) * self.last_block;
+            now + (samples as f64 * self.timing.nanos_per_input) as u64
+        });
+        Forecast { now, next }
     }
 
     /// Rendering waits for its results, but not for those of a session whose owner is gone.
@@ -166,10 +194,10 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     fn submit_one(&mut self) -> bool {
         self.take_parameters();
         self.shared.telemetry.count_submitted();
-        let deadline = self.deadline();
+        let times = self.times();
         loop {
             let parameters = &self.parameters;
-            let sent = self.producer.submit(deadline, |payload| {
+            let sent = self.producer.submit(times, |payload| {
                 for (slot, values) in payload.parameters.iter_mut().zip(parameters) {
                     slot.iter_mut().zip(&values.now).for_each(|(to, from)| *to = *from);
                 }
@@ -188,7 +216,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                 self.shared.telemetry.count_dropped(1);
                 return false;
             }
-            self.submit.submitted();
+            self.submit.submitted(self.forecast());
             self.submit.assist();
         }
     }
@@ -199,11 +227,12 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         }
     }
 
-    /// When the first sample of the next hop will be needed, in nanoseconds.
-    fn deadline(&self) -> u64 {
-        let hop = self.producer.next_hop();
-        let samples = self.outputs.first().map_or(0, |o| o.until(hop, self.timing.max_block));
-        clock::now() + (samples as f64 * self.timing.nanos_per_sample) as u64
+    /// Now, and when the first sample of the next hop will be needed, in nanoseconds.
+    fn times(&self) -> Head {
+        let (hop, submitted) = (self.producer.next_hop(), clock::now());
+        let samples =
+            self.outputs.first().map_or(0, |o| o.until(hop, self.timing.block_out, self.timing.fixed));
+        Head { submitted, deadline: submitted + (samples as f64 * self.timing.nanos_per_sample) as u64 }
     }
 
     /// Gives up hops that nobody has begun and whose time has long passed, so that the stream is back on time at once.
@@ -252,6 +281,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     ) -> Status {
         if self.inputs.is_empty() && stream == 0 {
             self.reference += frames as u64;
+            self.last_block = frames as u64;
             self.submit_complete();
         }
         let Some(output) = self.outputs.get(stream) else {
@@ -331,6 +361,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         self.emit.reset();
         self.bypass.reset();
         self.reference = 0;
+        self.last_block = 0;
     }
 }
 
