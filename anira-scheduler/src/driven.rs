@@ -7,14 +7,16 @@ use anira_traits::{
 };
 
 use crate::denormals::FlushToZero;
-use crate::registry::{Entry, Gate, Registry, View};
-use crate::sync::{Arc, thread};
+use crate::registry::{Door, Entry, Registry, View};
+use crate::schedule::Order;
+use crate::sync::{Arc, DynArc, thread};
 
 /// A scheduler without threads: whoever holds a [`Driver`] runs slots when it likes. Clones serve the same sessions.
 #[derive(Clone, Debug)]
 pub struct Driven {
     registry: Arc<Registry>,
     workers: usize,
+    order: Order,
 }
 
 /// One thread's access to the sessions of a [`Driven`] scheduler. Threads may come and go, each with its own.
@@ -22,6 +24,7 @@ pub struct Driven {
 pub struct Driver {
     registry: Arc<Registry>,
     view: View,
+    order: Order,
 }
 
 impl Driven {
@@ -33,13 +36,20 @@ impl Driven {
         if workers == 0 {
             return Err(Error::config("workers", 0, "at least one thread must drive"));
         }
-        Ok(Self { registry: Arc::default(), workers })
+        Ok(Self { registry: Arc::default(), workers, order: Order::default() })
+    }
+
+    /// The same scheduler with another order of slots; the earliest deadline goes first unless set.
+    #[must_use]
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
     }
 
     /// Access for one thread. Any thread; allocates.
     #[must_use]
     pub fn driver(&self) -> Driver {
-        Driver { registry: self.registry.clone(), view: View::default() }
+        Driver { registry: self.registry.clone(), view: View::default(), order: self.order }
     }
 }
 
@@ -49,7 +59,7 @@ impl Driver {
     pub fn run_one(&mut self) -> bool {
         self.view.refresh(&self.registry);
         let _denormals = FlushToZero::new();
-        self.view.most_urgent().is_some_and(|entry| entry.run_one() != Ran::Nothing)
+        self.view.most_urgent(self.order).is_some_and(|entry| entry.run_one(&mut || ()) != Ran::Nothing)
     }
 }
 
@@ -63,13 +73,13 @@ impl<E: Engine> Scheduler<E> for Driven {
 
     fn attach<W: Work<Engine = E>>(
         &self,
-        work: Arc<W>,
+        work: DynArc<W>,
         terms: Terms,
     ) -> Result<(DrivenSubmit<W>, DrivenAttachment)> {
-        let entry = Entry::new(work.clone(), terms.priority);
+        let entry = Entry::new(work.clone(), terms);
         self.registry.add(entry.clone());
         Ok((
-            DrivenSubmit { work, gate: entry.gate() },
+            DrivenSubmit { work, door: entry.door.clone() },
             DrivenAttachment { registry: self.registry.clone(), entry: Some(entry) },
         ))
     }
@@ -78,8 +88,8 @@ impl<E: Engine> Scheduler<E> for Driven {
 /// The audio thread's end of an attachment to [`Driven`].
 #[derive(Debug)]
 pub struct DrivenSubmit<W> {
-    work: Arc<W>,
-    gate: Arc<Gate>,
+    work: DynArc<W>,
+    door: Arc<Door>,
 }
 
 impl<W: Work> Submit for DrivenSubmit<W> {
@@ -88,7 +98,7 @@ impl<W: Work> Submit for DrivenSubmit<W> {
     /// Nobody may be driving: the caller runs the slot itself.
     fn assist(&mut self) -> bool {
         let _denormals = FlushToZero::new();
-        let ran = self.gate.run(|| self.work.run_one()) != Ran::Nothing;
+        let ran = self.door.gate.run(|| self.work.run_one(&mut || ())) != Ran::Nothing;
         if !ran {
             thread::yield_now();
         }
@@ -106,7 +116,10 @@ pub struct DrivenAttachment {
 impl Attachment for DrivenAttachment {
     fn detach(&mut self, timeout: Duration) -> Result<()> {
         match self.entry.take() {
-            Some(entry) => self.registry.remove(&entry, timeout),
+            Some(entry) => {
+                self.registry.remove(&entry);
+                entry.door.gate.close(timeout)
+            }
             None => Ok(()),
         }
     }

@@ -7,7 +7,7 @@ use anira_traits::{
 };
 
 use crate::denormals::FlushToZero;
-use crate::sync::Arc;
+use crate::sync::DynArc as Arc;
 
 /// Runs every slot inside the callback that submits it: no thread, and no latency for inference.
 ///
@@ -95,7 +95,7 @@ impl<W: Work> Submit for InlineSubmit<W> {
     fn submitted(&mut self, _forecast: Forecast) {
         // The callback's thread is not ours: its control register is put back as it was.
         let _denormals = FlushToZero::new();
-        while self.work.run_one() != Ran::Nothing {}
+        while self.work.run_one(&mut || ()) != Ran::Nothing {}
     }
 
     fn assist(&mut self) -> bool {

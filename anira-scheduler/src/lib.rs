@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod band;
 #[cfg(not(loom))]
 pub mod clock;
 #[cfg(not(loom))]
@@ -8,21 +9,24 @@ mod denormals;
 mod driven;
 #[cfg(not(loom))]
 mod inline;
+mod gate;
 mod latest;
 #[cfg(all(test, loom))]
 mod loom_mailbox;
 #[cfg(all(test, loom))]
-mod loom_wake;
+mod loom_band;
 mod mailbox;
 #[cfg(not(loom))]
 mod pool;
-#[cfg(not(loom))]
 mod registry;
+#[cfg(not(loom))]
+mod rhythm;
 pub mod ring;
+pub mod schedule;
 mod sync;
 #[cfg(not(loom))]
 mod telemetry;
-mod wake;
+mod watch;
 
 #[doc = include_str!("../PROTOCOL.md")]
 pub mod protocol {}
@@ -36,6 +40,10 @@ pub use inline::{Inline, InlineAttachment, InlineSubmit, Offline};
 pub use latest::Latest;
 pub use mailbox::Mailbox;
 #[cfg(not(loom))]
-pub use pool::{Granted, IdlePolicy, MAX_THREADS, Pool, PoolAttachment, PoolBuilder, PoolSubmit, Priority};
+pub use pool::{
+    Affinity, Granted, IdlePolicy, MAX_BANDS, MAX_THREADS, Pool, PoolAttachment, PoolBuilder, PoolSnapshot, PoolSubmit,
+    Prediction, Priority, Wake, WorkerSnapshot,
+};
+pub use schedule::Order;
 #[cfg(not(loom))]
 pub use telemetry::{Histogram, HistogramSnapshot, Telemetry, TelemetrySnapshot};

@@ -1,18 +1,26 @@
 //! The only place that names a synchronisation primitive: the standard library's, or loom's when it explores.
 
 #[cfg(loom)]
-pub(crate) use loom::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
+pub(crate) use loom::{
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
+    },
+    thread,
 };
 #[cfg(not(loom))]
-pub(crate) use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, TryLockError, Weak,
-    atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
+pub(crate) use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, Weak,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
+    },
+    thread,
 };
 
-#[cfg(not(loom))]
-pub(crate) use std::thread;
+/// A shared pointer to what has no size, which loom's does not know. Loom then sees what it points to, not its end.
+pub(crate) use std::sync::Arc as DynArc;
+
+use std::time::Duration;
 
 /// A cell whose exclusive use is decided by a protocol, with loom's interface: loom then checks the protocol.
 #[cfg(loom)]
@@ -38,62 +46,118 @@ impl<T> UnsafeCell<T> {
 }
 
 /// Locks, whatever a panicking holder left behind: every value behind these locks is valid at each step.
-#[cfg(not(loom))]
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// A word that threads sleep on. `wait` returns when the word differs from `seen` or after a wake-up, perhaps early.
-#[cfg(not(loom))]
-#[derive(Debug, Default)]
-pub(crate) struct Futex(AtomicU32);
-
-#[cfg(not(loom))]
-impl Futex {
-    pub(crate) fn load(&self) -> u32 {
-        // Acquire pairs with the Release in `bump`: who reads a bumped word sees what was published before it.
-        self.0.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn wait(&self, seen: u32) {
-        atomic_wait::wait(&self.0, seen);
-    }
-
-    /// Changes the word and wakes all sleepers: one futex call.
-    pub(crate) fn bump(&self) {
-        self.0.fetch_add(1, Ordering::Release);
-        atomic_wait::wake_all(&self.0);
+/// As [`lock`], or `None` while somebody else holds it.
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(std::sync::TryLockError::WouldBlock) => None,
     }
 }
 
-/// Loom has no futex: a condition variable under a lock stands for it.
+/// Where one thread sleeps. A wake-up is a token: it is not lost if it comes before the sleep.
+#[cfg(not(loom))]
+#[derive(Debug, Default)]
+pub(crate) struct Seat(AtomicU32);
+
+#[cfg(not(loom))]
+impl Seat {
+    /// Leaves a token and wakes who sleeps here: one futex call. Any thread.
+    pub(crate) fn wake(&self) {
+        // Release pairs with the acquire in `wait`: who is woken sees what was done before.
+        self.0.store(1, Ordering::Release);
+        futex::wake(&self.0);
+    }
+
+    /// Sleeps until there is a token, at most this long, and takes it; may return early. One thread at a time.
+    pub(crate) fn wait(&self, at_most: Option<Duration>) {
+        if !self.take() {
+            futex::wait(&self.0, 0, at_most);
+            self.take();
+        }
+    }
+
+    fn take(&self) -> bool {
+        self.0.compare_exchange(1, 0, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+}
+
+#[cfg(all(not(loom), any(target_os = "linux", target_os = "android")))]
+mod futex {
+    use std::{sync::atomic::AtomicU32, time::Duration};
+
+    use rustix::thread::futex::{Flags, Timespec};
+
+    pub(super) fn wake(word: &AtomicU32) {
+        // Fails for a bad address only, which a reference is not.
+        let _ = rustix::thread::futex::wake(word, Flags::PRIVATE, 1);
+    }
+
+    pub(super) fn wait(word: &AtomicU32, seen: u32, at_most: Option<Duration>) {
+        let at_most = at_most.and_then(|time| {
+            Some(Timespec { tv_sec: i64::try_from(time.as_secs()).ok()?, tv_nsec: time.subsec_nanos().into() })
+        });
+        // An error is an early return: another value, a signal, the time is up.
+        let _ = rustix::thread::futex::wait(word, Flags::PRIVATE, seen, at_most.as_ref());
+    }
+}
+
+#[cfg(all(not(loom), not(any(target_os = "linux", target_os = "android"))))]
+mod futex {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::{Duration, Instant};
+
+    /// Between looks at the word in a sleep by time, for which these systems have no portable call.
+    const LOOK: Duration = Duration::from_micros(500);
+
+    pub(super) fn wake(word: &AtomicU32) {
+        atomic_wait::wake_one(word);
+    }
+
+    pub(super) fn wait(word: &AtomicU32, seen: u32, at_most: Option<Duration>) {
+        let Some(at_most) = at_most else { return atomic_wait::wait(word, seen) };
+        let start = Instant::now();
+        while word.load(Ordering::Relaxed) == seen {
+            let left = at_most.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(LOOK));
+        }
+    }
+}
+
+/// Loom has no futex: a condition variable under a lock stands for it. It has no time either: a sleep by time yields once
+/// and returns, which stands for every length.
 #[cfg(loom)]
 #[derive(Debug, Default)]
-pub(crate) struct Futex {
-    word: AtomicU32,
-    lock: loom::sync::Mutex<()>,
+pub(crate) struct Seat {
+    token: loom::sync::Mutex<bool>,
     condition: loom::sync::Condvar,
 }
 
 #[cfg(loom)]
-#[allow(clippy::unwrap_used, reason = "loom's locks fail only after a panic, which ends the model anyway")]
-impl Futex {
-    pub(crate) fn load(&self) -> u32 {
-        self.word.load(Ordering::Acquire)
+impl Seat {
+    pub(crate) fn wake(&self) {
+        *lock(&self.token) = true;
+        self.condition.notify_one();
     }
 
-    pub(crate) fn wait(&self, seen: u32) {
-        let guard = self.lock.lock().unwrap();
-        if self.word.load(Ordering::Relaxed) == seen {
-            drop(self.condition.wait(guard).unwrap());
+    pub(crate) fn wait(&self, at_most: Option<Duration>) {
+        if at_most.is_some() {
+            thread::yield_now();
+            *lock(&self.token) = false;
+            return;
         }
-    }
-
-    pub(crate) fn bump(&self) {
-        let guard = self.lock.lock().unwrap();
-        self.word.fetch_add(1, Ordering::Release);
-        drop(guard);
-        self.condition.notify_all();
+        let mut token = lock(&self.token);
+        while !*token {
+            token = self.condition.wait(token).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+        *token = false;
     }
 }
 

@@ -16,7 +16,9 @@ pub trait Work: Send + Sync + 'static {
     fn head(&self) -> Option<Head>;
 
     /// Claims one slot and runs it to its end, on this thread. Errors and panics of engines end inside.
-    fn run_one(&self) -> Ran;
+    ///
+    /// Calls `claimed` once between the two, if there was a slot: its scheduler then sees to whatever else is waiting.
+    fn run_one(&self, claimed: &mut dyn FnMut()) -> Ran;
 
     /// What a worker has to enter first: [`Engine::SCOPE`].
     fn scope(&self) -> Option<WorkerScope> {

@@ -1,41 +1,38 @@
 //! [`Pool`]: a few threads that run the slots of every session attached to them, most urgent first.
 
+mod builder;
+mod crew;
 mod idle;
+mod monitor;
 mod priority;
+mod snapshot;
 mod worker;
 
 #[cfg(test)]
 mod tests;
 
-pub use idle::IdlePolicy;
-pub use priority::{Granted, Priority};
+pub use builder::{MAX_BANDS, MAX_THREADS, PoolBuilder};
+pub use idle::{IdlePolicy, Prediction, Wake};
+pub use priority::{Affinity, Granted, Priority};
+pub use snapshot::{PoolSnapshot, WorkerSnapshot};
 
 use std::time::Duration;
 
 use anira_traits::{
-    Attachment, Engine, Error, ErrorKind, Forecast, Result, Scheduler, Submit, Terms, Timing, Work,
+    Admission, Attachment, Engine, Forecast, Ran, Result, Scheduler, Submit, Terms, Timing, Work,
 };
 
-use crate::registry::{Entry, Gate, Registry, wait_until};
-use crate::sync::{Arc, AtomicU64, Mutex, Ordering, Weak, lock, thread};
-use crate::wake::Wake;
+use crate::band::{Band, announce};
+use crate::clock;
+use crate::registry::{Door, Entry};
+use crate::rhythm::Rhythm;
+use crate::schedule;
+use crate::sync::{Arc, DynArc, Mutex, Weak, lock, thread};
+use builder::{Settings, Threads};
+use crew::Crew;
 
 /// How long the drop of a handle waits for workers that are inside an engine.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The most threads that one pool may be asked for.
-pub const MAX_THREADS: usize = 256;
-
-/// What a pool's threads are like. See [`Pool::builder`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Settings {
-    threads: usize,
-    name: String,
-    priority: Priority,
-    affinity: Vec<usize>,
-    idle: IdlePolicy,
-    stack_size: usize,
-}
 
 /// A pool of workers. Clones are handles to the same pool.
 ///
@@ -49,31 +46,18 @@ pub struct Pool {
 #[derive(Debug)]
 pub(crate) struct Inner {
     settings: Settings,
-    registry: Registry,
-    wake: Wake,
-    /// How often the workers were told to stop. One that was started under an earlier count ends, also if it was inside an
-    /// engine at the time and others have been started since.
-    stops: AtomicU64,
-    /// Held by control threads alone.
+    /// By urgency; the last is for inferences too long for a real-time class.
+    bands: Box<[Band]>,
+    /// Seats per band: one per worker, as many in reserve.
+    seats: usize,
+    /// Held by control threads, and by the monitor when nobody else does.
     crew: Mutex<Crew>,
 }
 
-#[derive(Debug, Default)]
-struct Crew {
-    threads: Vec<thread::JoinHandle<()>>,
-    granted: Arc<Mutex<Vec<Granted>>>,
-}
-
-/// Collects the settings of a [`Pool`].
-#[derive(Clone, Debug)]
-pub struct PoolBuilder {
-    settings: Settings,
-}
-
 impl Pool {
-    /// The pool that all sessions of this process share (more exactly: of this linked copy of the library). Half the
-    /// cores, at least one; real-time workers where the system grants them, else of normal priority. It exists while
-    /// somebody holds it, its threads while a session is attached.
+    /// The pool that all sessions of this process share (more exactly: of this linked copy of the library). It has as many
+    /// workers as its sessions declare to need, at most half the cores; real-time ones where the system grants them, else of normal
+    /// priority. It exists while somebody holds it, its threads while a session is attached.
     #[must_use]
     pub fn shared() -> Pool {
         static SHARED: Mutex<Weak<Inner>> = Mutex::new(Weak::new());
@@ -89,167 +73,81 @@ impl Pool {
     /// A pool of one's own.
     #[must_use]
     pub fn builder() -> PoolBuilder {
-        let cores = thread::available_parallelism().map_or(1, |n| n.get());
-        PoolBuilder {
-            settings: Settings {
-                threads: (cores / 2).max(1),
-                name: "anira".to_owned(),
-                priority: Priority::Normal,
-                affinity: Vec::new(),
-                idle: IdlePolicy::default(),
-                stack_size: 2 << 20,
-            },
-        }
+        PoolBuilder::default()
     }
 
-    /// Workers that this pool has when a session is attached.
+    /// The most workers that each band of this pool can have: what a session can count on.
     #[must_use]
     pub fn threads(&self) -> usize {
-        self.inner.settings.threads
+        self.inner.settings.threads.most()
     }
 
-    /// Threads that run at this moment.
+    /// Workers that run at this moment.
     #[must_use]
     pub fn running(&self) -> usize {
-        lock(&self.inner.crew).threads.len()
+        lock(&self.inner.crew).members.len()
     }
 
     /// What the system granted each running worker. Empty before the first session is attached.
     #[must_use]
     pub fn granted(&self) -> Vec<Granted> {
+        lock(&self.inner.crew).members.iter().filter_map(|m| m.ticket.granted()).collect()
+    }
+
+    /// Whether the attached sessions fit, by what they declared. Control thread.
+    #[must_use]
+    pub fn admission(&self) -> Admission {
+        self.inner.admission()
+    }
+
+    /// What the workers did so far. Control thread; disturbs neither workers nor audio threads.
+    #[must_use]
+    pub fn snapshot(&self) -> PoolSnapshot {
         let crew = lock(&self.inner.crew);
-        lock(&crew.granted).clone()
-    }
-}
-
-impl PoolBuilder {
-    /// Worker threads, 1 to 256; half the cores unless set.
-    #[must_use]
-    pub fn threads(mut self, count: usize) -> Self {
-        self.settings.threads = count;
-        self
-    }
-
-    /// The threads' name; a number is added.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.settings.name = name.into();
-        self
-    }
-
-    /// How urgent the system should take the threads; normal unless set.
-    #[must_use]
-    pub fn priority(mut self, priority: Priority) -> Self {
-        self.settings.priority = priority;
-        self
-    }
-
-    /// Cores to pin workers to, one each, in turn; none unless set.
-    #[must_use]
-    pub fn affinity(mut self, cores: impl Into<Vec<usize>>) -> Self {
-        self.settings.affinity = cores.into();
-        self
-    }
-
-    /// How workers pass the time between slots.
-    #[must_use]
-    pub fn idle(mut self, policy: IdlePolicy) -> Self {
-        self.settings.idle = policy;
-        self
-    }
-
-    /// Bytes of stack per worker; 2 MiB unless set.
-    #[must_use]
-    pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.settings.stack_size = bytes;
-        self
-    }
-
-    /// Makes the pool. No thread is started before a session is attached.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Config`], naming the field and its value.
-    pub fn build(self) -> Result<Pool> {
-        let settings = self.settings;
-        if settings.threads == 0 || settings.threads > MAX_THREADS {
-            return Err(Error::config("threads", settings.threads, format_args!("from 1 to {MAX_THREADS}")));
+        PoolSnapshot {
+            sessions: crew.sessions.len(),
+            workers: crew.members.iter().map(|m| m.ticket.snapshot()).collect(),
+            leaving: crew.leaving.iter().filter(|m| !m.thread.is_finished()).count(),
+            replaced: crew.replaced,
         }
-        if let Priority::Realtime(level @ (0 | 100..)) = settings.priority {
-            return Err(Error::config("priority", level, "from 1 to 99"));
-        }
-        if settings.name.contains('\0') {
-            return Err(Error::config("name", "one with a NUL in it", "a thread's name"));
-        }
-        if settings.stack_size < 64 << 10 {
-            return Err(Error::config("stack_size", settings.stack_size, "at least 65536 bytes"));
-        }
-        Ok(Pool::from(settings))
     }
 }
 
 impl From<Settings> for Pool {
     fn from(settings: Settings) -> Self {
-        let inner = Inner {
-            settings,
-            registry: Registry::default(),
-            wake: Wake::default(),
-            stops: AtomicU64::new(0),
-            crew: Mutex::new(Crew::default()),
-        };
-        Pool { inner: Arc::new(inner) }
+        let seats = 2 * settings.threads.most();
+        let band = |_| Band::new(seats, settings.order);
+        let bands = (0..=settings.bands).map(band).collect();
+        Pool { inner: Arc::new(Inner { settings, bands, seats, crew: Mutex::default() }) }
     }
 }
 
 impl Inner {
-    /// Starts the workers if there are none.
-    fn start(self: &Arc<Self>, crew: &mut Crew) -> Result<()> {
-        if !crew.threads.is_empty() {
-            return Ok(());
-        }
-        let stops = self.stops.load(Ordering::Relaxed);
-        crew.granted = Arc::default();
-        for seat in 0..self.settings.threads {
-            let (inner, granted) = (self.clone(), crew.granted.clone());
-            let builder = thread::Builder::new()
-                .name(format!("{}-{seat}", self.settings.name))
-                .stack_size(self.settings.stack_size);
-            let body = move || worker::run(&inner, stops, seat, |g| lock(&granted).push(g));
-            match builder.spawn(body) {
-                Ok(thread) => crew.threads.push(thread),
-                Err(error) => {
-                    let _ = self.stop_workers(crew, PATIENCE);
-                    return Err(Error::new(ErrorKind::System, format!("thread {seat} refused: {error}")));
-                }
-            }
-        }
-        // A report is complete when every worker has said what it was granted.
-        let count = crew.threads.len();
-        let reported = || lock(&crew.granted).len() == count;
-        wait_until(PATIENCE, reported)
-            .map_err(|()| Error::new(ErrorKind::System, "the workers did not start within 10 s"))
+    /// The priority of a band's workers.
+    fn priority_of(&self, band: usize) -> Priority {
+        if band + 1 == self.bands.len() { Priority::Normal } else { self.settings.priority.lowered(band) }
     }
 
-    /// Whether workers that were started under this count are to end.
-    fn is_over(&self, stops: u64) -> bool {
-        self.stops.load(Ordering::Acquire) != stops
+    fn admission(&self) -> Admission {
+        let sessions = lock(&self.crew).sessions.clone();
+        let terms: Vec<Terms> = sessions.iter().map(|entry| entry.terms.clone()).collect();
+        schedule::admission(&terms, &self.system())
     }
 
-    /// Stops and joins the workers. One that is inside an engine for longer than `timeout` is left behind, and told.
-    fn stop_workers(&self, crew: &mut Crew, timeout: Duration) -> Result<()> {
-        self.stops.fetch_add(1, Ordering::Release);
-        self.wake.wake_all();
-        let all_out = wait_until(timeout, || crew.threads.iter().all(thread::JoinHandle::is_finished));
-        let mut left = 0;
-        for worker in crew.threads.drain(..) {
-            if worker.is_finished() {
-                let _ = worker.join();
+    fn system(&self) -> schedule::System {
+        let granted = |m: &crew::Member| m.ticket.granted().is_some_and(|g| g.priority != Priority::Normal);
+        let all_granted = lock(&self.crew).members.iter().all(granted);
+        schedule::System {
+            cores: thread::available_parallelism().map_or(1, |n| n.get()),
+            workers: self.settings.threads.most(),
+            bands: self.settings.bands,
+            order: self.settings.order,
+            preemption: if all_granted {
+                schedule::Preemption::Priority
             } else {
-                left += 1;
-            }
+                schedule::Preemption::FairShare
+            },
         }
-        all_out.map_err(|()| {
-            Error::new(ErrorKind::Timeout, format!("{left} workers did not come back within {timeout:?}"))
-        })
     }
 }
 
@@ -258,24 +156,20 @@ impl<E: Engine> Scheduler<E> for Pool {
     type Attachment<W: Work<Engine = E>> = PoolAttachment;
 
     fn timing(&self) -> Timing {
-        Timing::Beside { workers: self.inner.settings.threads }
+        Timing::Beside { workers: self.threads() }
     }
 
     fn attach<W: Work<Engine = E>>(
         &self,
-        work: Arc<W>,
+        work: DynArc<W>,
         terms: Terms,
     ) -> Result<(PoolSubmit<W>, PoolAttachment)> {
-        let mut crew = lock(&self.inner.crew);
-        let entry = Entry::new(work.clone(), terms.priority);
-        self.inner.start(&mut crew)?;
-        self.inner.registry.add(entry.clone());
-        self.inner.wake.wake_all();
-        drop(crew);
-        Ok((
-            PoolSubmit { inner: self.inner.clone(), work, gate: entry.gate(), rounds: 0 },
-            PoolAttachment { inner: self.inner.clone(), entry: Some(entry) },
-        ))
+        clock::start();
+        let entry = Entry::new(work.clone(), terms);
+        self.inner.admit(&entry)?;
+        let inner = self.inner.clone();
+        let submit = PoolSubmit { inner, work, door: entry.door.clone(), rhythm: Rhythm::default(), rounds: 0 };
+        Ok((submit, PoolAttachment { inner: self.inner.clone(), entry: Some(entry) }))
     }
 }
 
@@ -283,15 +177,17 @@ impl<E: Engine> Scheduler<E> for Pool {
 #[derive(Debug)]
 pub struct PoolSubmit<W> {
     inner: Arc<Inner>,
-    work: Arc<W>,
-    gate: Arc<Gate>,
+    work: DynArc<W>,
+    door: Arc<Door>,
+    rhythm: Rhythm,
     rounds: u32,
 }
 
 impl<W: Work> Submit for PoolSubmit<W> {
-    fn submitted(&mut self, _forecast: Forecast) {
+    fn submitted(&mut self, forecast: Forecast) {
         self.rounds = 0;
-        self.inner.wake.notify();
+        self.door.expected.set(self.rhythm.submitted(forecast).unwrap_or_default());
+        announce(&self.inner.bands, &self.door);
     }
 
     /// Workers come first: the caller runs a slot itself only when they do not, so that it never waits in vain.
@@ -303,7 +199,7 @@ impl<W: Work> Submit for PoolSubmit<W> {
             64..320 => thread::sleep(Duration::from_micros(20)),
             _ => {
                 let _denormals = crate::denormals::FlushToZero::new();
-                if self.gate.run(|| self.work.run_one()) != anira_traits::Ran::Nothing {
+                if self.door.gate.run(|| self.work.run_one(&mut || ())) != Ran::Nothing {
                     return true;
                 }
                 thread::sleep(Duration::from_micros(100));
@@ -322,17 +218,11 @@ pub struct PoolAttachment {
 
 impl Attachment for PoolAttachment {
     fn detach(&mut self, timeout: Duration) -> Result<()> {
-        let Some(entry) = self.entry.take() else { return Ok(()) };
-        let mut crew = lock(&self.inner.crew);
-        let closed = self.inner.registry.remove(&entry, timeout);
-        self.inner.wake.wake_all();
-        if self.inner.registry.is_empty() {
-            return closed.and(self.inner.stop_workers(&mut crew, timeout));
-        }
-        drop(crew);
-        // The other workers' copies of the list hold the session until they look again: let it end here, not there.
-        let _ = wait_until(timeout.min(Duration::from_secs(1)), || Arc::strong_count(&entry) == 1);
-        closed
+        self.entry.take().map_or(Ok(()), |entry| self.inner.dismiss(&entry, timeout))
+    }
+
+    fn admission(&self) -> Option<Admission> {
+        Some(self.inner.admission())
     }
 }
 

@@ -1,9 +1,10 @@
 //! The scheduling class and the cores of a worker: what was asked, what was granted.
 
-use thread_priority::{ThreadPriority, ThreadPriorityValue};
+use thread_priority::{ThreadId, ThreadPriority, ThreadPriorityValue};
 
 /// How urgent the operating system should take a pool's workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Priority {
     /// Like any other thread: for rendering.
@@ -14,15 +15,29 @@ pub enum Priority {
     Realtime(u8),
 }
 
+/// Which cores a pool's workers may run on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Affinity {
+    /// Any.
+    #[default]
+    Any,
+    /// One core per worker, in turn.
+    PerWorker(Vec<usize>),
+    /// Every worker on any of these.
+    Set(Vec<usize>),
+}
+
 /// What the operating system granted a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Granted {
     /// The priority in force.
     pub priority: Priority,
     /// Why it is not what was asked, in the system's words.
     pub refusal: Option<String>,
-    /// The core that the worker is pinned to.
+    /// The core that the worker is pinned to, if it is pinned to one.
     pub core: Option<usize>,
 }
 
@@ -37,6 +52,24 @@ impl Priority {
                 Ok(()) => Granted { priority: self, refusal: None, core: None },
                 Err(refusal) => Granted { priority: Priority::Normal, refusal: Some(refusal), core: None },
             },
+        }
+    }
+
+    /// The priority of a less urgent band.
+    pub(super) fn lowered(self, by: usize) -> Self {
+        match self {
+            Priority::Normal => self,
+            Priority::Realtime(level) => {
+                Priority::Realtime(level.saturating_sub(u8::try_from(by).unwrap_or(u8::MAX)).max(1))
+            }
+        }
+    }
+
+    /// The priority of the thread that watches over workers of this one.
+    pub(super) fn above(self) -> Self {
+        match self {
+            Priority::Normal => self,
+            Priority::Realtime(level) => Priority::Realtime((level + 1).min(99)),
         }
     }
 }
@@ -58,12 +91,106 @@ fn set_realtime(level: u8) -> Result<(), String> {
     ThreadPriority::Crossplatform(value).set_for_current().map_err(|e| format!("{e:?}"))
 }
 
+/// Takes another thread's real-time class away. The thread must not have been joined.
+#[cfg(unix)]
+pub(super) fn demote(thread: ThreadId) -> bool {
+    use thread_priority::{NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy};
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
+    set_thread_priority_and_policy(thread, ThreadPriority::Min, policy).is_ok()
+}
+
+#[cfg(not(unix))]
+pub(super) fn demote(_thread: ThreadId) -> bool {
+    false
+}
+
+impl Affinity {
+    /// Applies it to this thread, the worker on `seat`.
+    pub(super) fn apply(&self, seat: usize, granted: &mut Granted) {
+        let outcome = match self {
+            Affinity::Any => return,
+            Affinity::PerWorker(cores) => match cores.get(seat % cores.len().max(1)) {
+                Some(core) => pin(*core).map(Some),
+                None => return,
+            },
+            Affinity::Set(cores) => confine(cores).map(|()| None),
+        };
+        match outcome {
+            Ok(core) => granted.core = core,
+            Err(refusal) => {
+                let before = granted.refusal.take().map(|text| format!("{text}; ")).unwrap_or_default();
+                granted.refusal = Some(before + &refusal);
+            }
+        }
+    }
+}
+
 /// Pins this thread to a core, or says that the core does not exist or was refused.
-pub(super) fn pin(core: usize) -> Result<usize, String> {
+fn pin(core: usize) -> Result<usize, String> {
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     match cores.iter().find(|id| id.id == core) {
         Some(id) if core_affinity::set_for_current(*id) => Ok(core),
         Some(_) => Err(format!("core {core} was refused")),
         None => Err(format!("core {core} does not exist or is not allowed; there are {}", cores.len())),
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn confine(cores: &[usize]) -> Result<(), String> {
+    use rustix::thread::{CpuSet, sched_setaffinity};
+    let mut set = CpuSet::new();
+    match cores.iter().find(|core| **core >= CpuSet::MAX_CPU) {
+        Some(core) => return Err(format!("core {core} does not exist")),
+        None => cores.iter().for_each(|core| set.set(*core)),
+    }
+    sched_setaffinity(None, &set).map_err(|error| format!("cores {cores:?}: {error}"))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn confine(_cores: &[usize]) -> Result<(), String> {
+    Err("this system pins a worker to one core only: use Affinity::PerWorker".to_owned())
+}
+
+/// Lets this thread's sleeps end on time, where the system would otherwise round them up to save power (Linux: by 50 µs).
+pub(super) fn sleep_exactly() {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+    }
+}
+
+/// How long a thread of a real-time class may compute without a break before the system ends the process; `None`: for ever.
+pub(super) fn realtime_limit() -> Option<std::time::Duration> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Rttime).current?;
+        Some(std::time::Duration::from_micros(limit))
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    None
+}
+
+/// This thread, for [`demote`].
+#[cfg(unix)]
+pub(super) fn current() -> ThreadId {
+    thread_priority::thread_native_id()
+}
+
+/// This thread, for [`demote`].
+#[cfg(not(unix))]
+pub(super) fn current() -> ThreadId {
+    thread_priority::thread_native_id()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_step_down_and_never_leave_the_class() {
+        assert_eq!(Priority::Realtime(40).lowered(2), Priority::Realtime(38));
+        assert_eq!(Priority::Realtime(2).lowered(9), Priority::Realtime(1));
+        assert_eq!(Priority::Normal.lowered(2), Priority::Normal);
+        assert_eq!((Priority::Realtime(99).above(), Priority::Normal.above()), (Priority::Realtime(99), Priority::Normal));
     }
 }

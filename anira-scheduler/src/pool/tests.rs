@@ -2,10 +2,12 @@
 
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
+use std::sync::{Arc, atomic::Ordering};
 
-use anira_traits::{Head, Ran, TensorView, TensorViewMut};
+use anira_traits::{ErrorKind, Head, Ran, TensorView, TensorViewMut};
 
 use super::*;
+use crate::gate::wait_until;
 
 /// An engine for the sake of a type; the works below run no engines.
 struct Nothing;
@@ -43,11 +45,12 @@ impl Work for Slots {
         (self.pending.load(Ordering::Acquire) > 0).then_some(head)
     }
 
-    fn run_one(&self) -> Ran {
+    fn run_one(&self, ready: &mut dyn FnMut()) -> Ran {
         let claimed = self.pending.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
         if claimed.is_err() {
             return Ran::Nothing;
         }
+        ready();
         (self.body)();
         Ran::Slot
     }
@@ -82,7 +85,7 @@ fn threads_exist_exactly_while_a_session_is_attached() {
 
 #[test]
 fn a_submission_reaches_a_worker_whether_it_spins_or_sleeps() {
-    for policy in [IdlePolicy::default(), IdlePolicy::park()] {
+    for policy in [IdlePolicy::default(), IdlePolicy::backoff(), IdlePolicy::park()] {
         let pool = Pool::builder().threads(1).idle(policy).build().unwrap();
         let (sender, receiver) = mpsc::channel();
         let work = Slots::new(0, move || sender.send(()).unwrap());
@@ -93,7 +96,7 @@ fn a_submission_reaches_a_worker_whether_it_spins_or_sleeps() {
             receiver.recv_timeout(LONG).unwrap();
         }
         // Long enough for the default policy to sleep until it is woken.
-        let asleep = || pool.inner.wake.has_sleepers();
+        let asleep = || pool.inner.bands[0].watch.searchers() == 0;
         wait_until(LONG, asleep).unwrap();
         work.pending.fetch_add(1, Ordering::Release);
         submit.submitted(Forecast::default());
@@ -204,9 +207,9 @@ fn a_scope_is_entered_once_per_worker_and_left_at_the_end() {
         fn head(&self) -> Option<Head> {
             self.0.head()
         }
-        fn run_one(&self) -> Ran {
+        fn run_one(&self, claimed: &mut dyn FnMut()) -> Ran {
             OUTSIDE.fetch_add(u64::from(!INSIDE.get()), Ordering::Relaxed);
-            self.0.run_one()
+            self.0.run_one(claimed)
         }
     }
 
@@ -241,7 +244,7 @@ fn nonsense_is_refused_by_field_and_value() {
 
 #[test]
 fn a_core_that_does_not_exist_is_reported_and_the_worker_works() {
-    let pool = Pool::builder().threads(1).affinity([4096]).build().unwrap();
+    let pool = Pool::builder().threads(1).affinity(Affinity::PerWorker(vec![4096])).build().unwrap();
     let (_submit, _attachment) = pool.attach(Slots::new(0, || ()), terms(0)).unwrap();
     let granted = pool.granted();
     assert_eq!(granted[0].core, None);

@@ -1,12 +1,18 @@
-//! A worker's life: look for the most urgent slot, run it, back off when there is none.
+//! A worker's life: look for the most urgent slot, run it, pass the time when there is none.
+
+use std::time::Duration;
 
 use anira_traits::{Ran, WorkerScope};
 
-use super::Inner;
-use super::idle::{Backoff, Step};
-use super::priority::{self, Granted};
+use super::crew::Ticket;
+use super::idle::{Backoff, Step, Wake};
+use super::priority;
+use super::{Inner, clock};
+use crate::band::Band;
 use crate::denormals::FlushToZero;
-use crate::registry::View;
+use crate::registry::{Entry, View};
+use crate::sync::{Ordering, thread};
+use crate::watch::Sleep;
 
 /// Scopes nest; more different ones than this are not entered.
 const MAX_SCOPES: usize = 8;
@@ -14,34 +20,35 @@ const MAX_SCOPES: usize = 8;
 /// What a worker carries through the scopes that it enters.
 struct Worker<'p> {
     inner: &'p Inner,
-    /// The count of stops that it was started under.
-    stops: u64,
+    band: &'p Band,
+    ticket: &'p Ticket,
     view: View,
     backoff: Backoff,
     entered: Vec<usize>,
 }
 
-/// The body of a worker's thread. Reports what the system granted, then works until the pool stops.
-pub(super) fn run(inner: &Inner, stops: u64, seat: usize, report: impl FnOnce(Granted)) {
+/// The body of a worker's thread. Says what the system granted, then works until its ticket is called in.
+pub(super) fn run(inner: &Inner, ticket: &Ticket) {
     let settings = &inner.settings;
-    let _denormals = FlushToZero::new();
-    let mut granted = settings.priority.apply();
-    if let Some(core) = settings.affinity.get(seat % settings.affinity.len().max(1)) {
-        match priority::pin(*core) {
-            Ok(core) => granted.core = Some(core),
-            Err(refusal) => granted.refusal = Some(refusal),
-        }
-    }
-    report(granted);
+    let Some(band) = inner.bands.get(ticket.band) else { return };
+    let _denormals = settings.flush_to_zero.then(FlushToZero::new);
+    let mut granted = inner.priority_of(ticket.band).apply();
+    settings.affinity.apply(ticket.seat, &mut granted);
+    priority::sleep_exactly();
+    ticket.take_seat(granted);
     let backoff = Backoff::new(settings.idle);
-    Worker { inner, stops, view: View::default(), backoff, entered: Vec::with_capacity(MAX_SCOPES) }.work();
+    band.watch.begin_search();
+    let mut worker =
+        Worker { inner, band, ticket, view: View::default(), backoff, entered: Vec::with_capacity(MAX_SCOPES) };
+    worker.work();
+    let had_clock = band.watch.leave_clock(ticket.seat);
+    band.watch.end_search(had_clock, || worker.view.has_work());
 }
 
 impl Worker<'_> {
     fn work(&mut self) {
-        while !self.inner.is_over(self.stops) {
-            self.view.refresh(&self.inner.registry);
-            let Some(entry) = self.view.most_urgent().cloned() else {
+        while !self.ticket.is_over() {
+            let Some(entry) = self.band.find(&mut self.view) else {
                 self.idle();
                 continue;
             };
@@ -53,10 +60,29 @@ impl Worker<'_> {
                 self.enter(scope);
                 continue;
             }
-            match entry.run_one() {
-                Ran::Slot | Ran::Panicked => self.backoff.reset(),
-                Ran::Nothing => self.idle(),
-            }
+            self.serve(&entry);
+        }
+    }
+
+    fn serve(&mut self, entry: &Entry) {
+        let Self { inner, band, ticket, view, backoff, .. } = self;
+        let ran = band.run_one(view, entry, || {
+            let now = clock::now();
+            ticket.begins(now, entry.terms.max_inference);
+            // Who minds the clock and would sleep through the next forecast leaves that to another.
+            let back = now.saturating_add(nanos(entry.terms.max_inference));
+            let needed = inner.settings.idle.predict.is_some()
+                && view.outlook(now).is_some_and(|(from, _)| from < back);
+            needed && band.watch.leave_clock(ticket.seat)
+        });
+        if ran != Ran::Nothing {
+            ticket.ends(clock::now());
+            backoff.reset();
+        }
+        if ran == Ran::Panicked
+            && let Some(hook) = &inner.settings.on_panic
+        {
+            hook.call(&entry.terms.name);
         }
     }
 
@@ -68,25 +94,50 @@ impl Worker<'_> {
         self.entered.push(scope as usize);
         scope(&mut || {
             // A scope may move its body to another thread, whose control register is its own.
-            let _denormals = FlushToZero::new();
+            let _denormals = self.inner.settings.flush_to_zero.then(FlushToZero::new);
             self.work();
         });
-        // Left because the pool stops: `work` returns at once.
+        // Left because the worker is to end: `work` returns at once.
         self.entered.pop();
     }
 
     fn idle(&mut self) {
-        match self.backoff.next() {
+        if self.backoff.is_spinning() {
+            if let Step::Pause(times) = self.backoff.spin() {
+                pause(times);
+            }
+            return;
+        }
+        let (now, seat, idle) = (clock::now(), self.ticket.seat, self.inner.settings.idle);
+        let outlook = idle.predict.and_then(|_| self.view.outlook(now));
+        let wakeable = idle.wake == Wake::WhenAsleep;
+        match self.backoff.rest(now, outlook, || self.band.watch.minds_clock(seat)) {
+            Step::Pause(times) => pause(times),
+            Step::Yield => thread::yield_now(),
+            Step::Until(target) => {
+                let left = Duration::from_nanos(target.saturating_sub(now));
+                self.sleep(Sleep { at_most: Some(left), wakeable });
+                self.backoff.woke(target, clock::now());
+            }
+            Step::Sleep(time) => self.sleep(Sleep { at_most: Some(time), wakeable }),
             Step::Deep => {
-                // The old list would keep closed sessions alive for as long as this worker sleeps.
-                self.view.refresh(&self.inner.registry);
-                let (inner, stops, view) = (self.inner, self.stops, &self.view);
-                inner.wake.sleep_unless(|| {
-                    inner.is_over(stops) || !view.is_current(&inner.registry) || view.has_work()
-                });
+                self.sleep(Sleep { at_most: None, wakeable: true });
                 self.backoff.reset();
             }
-            step => step.pass(),
         }
     }
+
+    fn sleep(&mut self, how: Sleep) {
+        let ticket = self.ticket;
+        self.band.sleep(ticket.seat, &mut self.view, how, || ticket.is_over());
+        ticket.wake_ups.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn pause(times: u32) {
+    (0..times).for_each(|_| std::hint::spin_loop());
+}
+
+pub(super) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -91,13 +91,16 @@ impl<E: Engine, W: WorkerPart> Work for Job<E, W> {
         self.ring.head()
     }
 
-    fn run_one(&self) -> Ran {
+    fn run_one(&self, claimed: &mut dyn FnMut()) -> Ran {
         // Callers that run slots themselves, as rendering does, come past every scheduler's own door.
         if self.closed.is_set() {
             return Ran::Nothing;
         }
         match self.ring.claim() {
-            Some(claim) => self.run(claim),
+            Some(claim) => {
+                claimed();
+                self.run(claim)
+            }
             None => Ran::Nothing,
         }
     }

@@ -1,0 +1,73 @@
+//! A band: sessions of like deadlines, and the workers that serve them.
+
+use anira_traits::Ran;
+
+use crate::registry::{Door, Entry, Registry, View};
+use crate::schedule::Order;
+use crate::sync::{Arc, Ordering, fence, mutated};
+use crate::watch::{Sleep, Watch};
+
+/// Wakes a worker of the session's band, if none is looking. Audio thread, after publishing: one fence, two loads; one futex call
+/// if somebody has to be woken.
+pub(crate) fn announce(bands: &[Band], door: &Door) {
+    // Pairs with the fences in `Watch::end_search` and `Watch::sleep`, and with the one in `Band::add`: of "published, then read
+    // the band" and "changed the band, then had it looked through" at least one sees the other.
+    if !mutated("notify-without-fence") {
+        fence(Ordering::SeqCst);
+    }
+    if let Some(band) = bands.get(door.band.load(Ordering::Relaxed) as usize) {
+        band.watch.notify();
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Band {
+    pub(crate) registry: Registry,
+    pub(crate) watch: Watch,
+    pub(crate) order: Order,
+}
+
+impl Band {
+    pub(crate) fn new(seats: usize, order: Order) -> Self {
+        Self { registry: Registry::default(), watch: Watch::new(seats), order }
+    }
+
+    /// Takes a session in as band number `index`, also one that another band serves and that plays. Control thread.
+    pub(crate) fn add(&self, index: u32, entry: &Arc<Entry>) {
+        self.registry.add(entry.clone());
+        entry.door.band.store(index, Ordering::Relaxed);
+        // What was submitted before the list had the session was announced elsewhere: look. The fence in here pairs with
+        // the one in `announce`.
+        if !mutated("move-without-a-look") {
+            self.watch.wake_all();
+        }
+    }
+
+    /// The session to serve now. Worker.
+    pub(crate) fn find(&self, view: &mut View) -> Option<Arc<Entry>> {
+        view.refresh(&self.registry);
+        view.most_urgent(self.order).cloned()
+    }
+
+    /// Runs a slot of `entry`, if one is still there: the worker searches before and after, not meanwhile. `claimed` says whether
+    /// the worker leaves the clock to another for the time.
+    pub(crate) fn run_one(&self, view: &View, entry: &Entry, mut claimed: impl FnMut() -> bool) -> Ran {
+        let mut searches = true;
+        let ran = entry.run_one(&mut || {
+            if std::mem::take(&mut searches) {
+                self.watch.end_search(claimed(), || view.has_work());
+            }
+        });
+        if !searches {
+            self.watch.begin_search();
+        }
+        ran
+    }
+
+    /// Sleeps on `seat`, unless there is work, the list has changed, or `over` says that the worker is to end.
+    pub(crate) fn sleep(&self, seat: usize, view: &mut View, how: Sleep, over: impl Fn() -> bool) {
+        // The old list would keep closed sessions alive for as long as this worker sleeps.
+        view.refresh(&self.registry);
+        self.watch.sleep(seat, how, || over() || !view.is_current(&self.registry) || view.has_work());
+    }
+}

@@ -1,0 +1,229 @@
+//! Loom models of a band: waking, searching, moving between bands, closing, ending. Run by `cargo xtask loom`.
+//!
+//! Bounds: two or three threads, one or two sessions of one or two slots; preemptions as `LOOM_MAX_PREEMPTIONS` says. A seat's
+//! futex is a mutex and a condition variable here, which orders more than a futex does; a sleep by time is a yield and
+//! a wake-up. A wake-up that is lost leaves somebody asleep for ever, which loom reports as a deadlock.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's failure")]
+
+use std::time::Duration;
+
+use anira_traits::{Engine, Head, Ran, Result, TensorView, TensorViewMut, Terms, Work};
+use loom::thread;
+
+use crate::band::{Band, announce};
+use crate::registry::{Door, Entry, View};
+use crate::schedule::Order;
+use crate::sync::{Arc, AtomicBool, AtomicU64, DynArc, Ordering, Seat};
+use crate::watch::Sleep;
+
+struct Nothing;
+
+impl Engine for Nothing {
+    fn input(&mut self, _index: usize) -> Option<TensorViewMut<'_>> {
+        None
+    }
+    fn output(&self, _index: usize) -> Option<TensorView<'_>> {
+        None
+    }
+    fn run(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A work of `pending` slots; each does what `body` says. Published and claimed as a ring's.
+struct Slots<F> {
+    pending: AtomicU64,
+    body: F,
+}
+
+impl<F: Fn() + Send + Sync + 'static> Slots<F> {
+    fn new(body: F) -> DynArc<Self> {
+        DynArc::new(Self { pending: AtomicU64::new(0), body })
+    }
+
+    fn publish(&self) {
+        self.pending.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl<F: Fn() + Send + Sync + 'static> Work for Slots<F> {
+    type Engine = Nothing;
+
+    fn head(&self) -> Option<Head> {
+        (self.pending.load(Ordering::Acquire) > 0).then(Head::default)
+    }
+
+    fn run_one(&self, claimed: &mut dyn FnMut()) -> Ran {
+        let claim = |n: u64| n.checked_sub(1);
+        if self.pending.fetch_update(Ordering::AcqRel, Ordering::Acquire, claim).is_err() {
+            return Ran::Nothing;
+        }
+        claimed();
+        (self.body)();
+        Ran::Slot
+    }
+}
+
+fn attach<F: Fn() + Send + Sync + 'static>(band: &Band, work: &DynArc<Slots<F>>) -> (Arc<Entry>, Arc<Door>) {
+    let entry = Entry::new(work.clone(), Terms::new("model", Duration::ZERO));
+    band.add(0, &entry);
+    let door = entry.door.clone();
+    (entry, door)
+}
+
+/// A worker's loop, as in `pool/worker.rs`, without its clock: whatever it finds it runs, else it sleeps until it is woken.
+fn work(band: &Band, seat: usize, over: impl Fn() -> bool) {
+    let mut view = View::default();
+    let deep = Sleep { at_most: None, wakeable: true };
+    band.watch.begin_search();
+    while !over() {
+        match band.find(&mut view) {
+            Some(entry) => {
+                band.run_one(&view, &entry, || false);
+            }
+            None => {
+                band.sleep(seat, &mut view, deep, &over);
+                // The list may be in somebody's hands: let them go on.
+                thread::yield_now();
+            }
+        }
+    }
+    band.watch.end_search(false, || view.has_work());
+}
+
+/// Promise 6: a submission that meets a worker on its way to sleep.
+#[test]
+fn no_submission_is_slept_over() {
+    loom::model(|| {
+        let bands = Arc::new([Band::new(1, Order::default())]);
+        let ran = Arc::new(AtomicBool::new(false));
+        let theirs = ran.clone();
+        let slots = Slots::new(move || theirs.store(true, Ordering::Relaxed));
+        let (_entry, door) = attach(&bands[0], &slots);
+        let worker = thread::spawn({
+            let bands = bands.clone();
+            move || work(&bands[0], 0, || ran.load(Ordering::Relaxed))
+        });
+        slots.publish();
+        announce(&*bands, &door);
+        worker.join().unwrap();
+    });
+}
+
+/// Promise 6: a submission that finds a searcher, which leaves for another slot. The first slot ends only after the second
+/// has, so a second worker must have been woken: by the submission, or by the first worker's look back.
+#[test]
+fn the_last_searcher_looks_back() {
+    loom::model(|| {
+        let bands = Arc::new([Band::new(2, Order::default())]);
+        let over = Arc::new(AtomicBool::new(false));
+        let second_ran = Arc::new([Seat::default(), Seat::default()]);
+        let waits = second_ran.clone();
+        let first = Slots::new(move || waits[0].wait(None));
+        let wakes = second_ran.clone();
+        let second = Slots::new(move || wakes.iter().for_each(Seat::wake));
+        let (_one, door) = attach(&bands[0], &first);
+        let (_two, other) = attach(&bands[0], &second);
+        first.publish();
+        let workers = [0, 1].map(|seat| {
+            let (bands, over) = (bands.clone(), over.clone());
+            thread::spawn(move || work(&bands[0], seat, || over.load(Ordering::Relaxed)))
+        });
+        announce(&*bands, &door);
+        second.publish();
+        announce(&*bands, &other);
+        second_ran[1].wait(None);
+        over.store(true, Ordering::Relaxed);
+        bands[0].watch.wake_all();
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
+    });
+}
+
+/// A session moves to another band just as it submits: the submission is announced to a band without workers, and run by the
+/// other all the same.
+#[test]
+fn a_session_moves_while_it_submits() {
+    loom::model(|| {
+        let bands = Arc::new([Band::new(1, Order::default()), Band::new(1, Order::default())]);
+        let ran = Arc::new(AtomicBool::new(false));
+        let theirs = ran.clone();
+        let slots = Slots::new(move || theirs.store(true, Ordering::Relaxed));
+        let (entry, door) = attach(&bands[0], &slots);
+        let worker = thread::spawn({
+            let bands = bands.clone();
+            move || work(&bands[1], 0, || ran.load(Ordering::Relaxed))
+        });
+        let audio = thread::spawn({
+            let bands = bands.clone();
+            move || {
+                slots.publish();
+                announce(&*bands, &door);
+            }
+        });
+        bands[1].add(1, &entry);
+        bands[0].registry.remove(&entry);
+        audio.join().unwrap();
+        worker.join().unwrap();
+    });
+}
+
+/// Promise 5, and the peer's fault of a pooled engine used after it was freed: once a session's door is closed, nobody is in
+/// its work, and nobody comes in.
+#[test]
+fn closing_against_entering() {
+    loom::model(|| {
+        let band = Arc::new(Band::new(1, Order::default()));
+        // What an engine wrote, as plain memory would have it: no order of its own.
+        let runs = Arc::new(AtomicU64::new(0));
+        let theirs = runs.clone();
+        let slots = Slots::new(move || theirs.store(theirs.load(Ordering::Relaxed) + 1, Ordering::Relaxed));
+        let (entry, _door) = attach(&band, &slots);
+        slots.publish();
+        let worker = thread::spawn({
+            let band = band.clone();
+            move || {
+                let mut view = View::default();
+                band.watch.begin_search();
+                if let Some(entry) = band.find(&mut view) {
+                    band.run_one(&view, &entry, || false);
+                }
+                band.watch.end_search(false, || false);
+            }
+        });
+        band.registry.remove(&entry);
+        entry.door.gate.close(Duration::ZERO).unwrap();
+        // Here its owner would free it.
+        let seen = runs.load(Ordering::Relaxed);
+        worker.join().unwrap();
+        assert_eq!(runs.load(Ordering::Relaxed), seen, "somebody was inside after the door was closed");
+    });
+}
+
+/// Promise 7, and the peer's fault of a worker destroyed while it runs: the workers are called in while slots are in flight.
+#[test]
+fn the_pool_stops_while_slots_are_in_flight() {
+    loom::model(|| {
+        let bands = Arc::new([Band::new(1, Order::default())]);
+        let over = Arc::new(AtomicBool::new(false));
+        let slots = Slots::new(|| ());
+        let (_entry, door) = attach(&bands[0], &slots);
+        let worker = thread::spawn({
+            let (bands, over) = (bands.clone(), over.clone());
+            move || work(&bands[0], 0, || over.load(Ordering::Acquire))
+        });
+        let audio = thread::spawn({
+            let bands = bands.clone();
+            move || {
+                slots.publish();
+                announce(&*bands, &door);
+            }
+        });
+        over.store(true, Ordering::Release);
+        if !crate::sync::mutated("stop-without-waking") {
+            bands[0].watch.wake_all();
+        }
+        worker.join().unwrap();
+        audio.join().unwrap();
+    });
+}
