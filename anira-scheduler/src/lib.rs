@@ -7,14 +7,14 @@ pub mod clock;
 mod denormals;
 #[cfg(not(loom))]
 mod driven;
+mod gate;
 #[cfg(not(loom))]
 mod inline;
-mod gate;
 mod latest;
 #[cfg(all(test, loom))]
-mod loom_mailbox;
-#[cfg(all(test, loom))]
 mod loom_band;
+#[cfg(all(test, loom))]
+mod loom_mailbox;
 mod mailbox;
 #[cfg(not(loom))]
 mod pool;
@@ -41,8 +41,8 @@ pub use latest::Latest;
 pub use mailbox::Mailbox;
 #[cfg(not(loom))]
 pub use pool::{
-    Affinity, Granted, IdlePolicy, MAX_BANDS, MAX_THREADS, Pool, PoolAttachment, PoolBuilder, PoolSnapshot, PoolSubmit,
-    Prediction, Priority, Wake, WorkerSnapshot,
+    Affinity, Granted, IdlePolicy, MAX_BANDS, MAX_THREADS, Pool, PoolAttachment, PoolBuilder, PoolSnapshot,
+    PoolSubmit, Prediction, Priority, Wake, WorkerSnapshot,
 };
 pub use schedule::Order;
 #[cfg(not(loom))]

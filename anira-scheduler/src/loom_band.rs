@@ -83,9 +83,12 @@ fn work(band: &Band, seat: usize, over: impl Fn() -> bool) {
                 band.run_one(&view, &entry, || false);
             }
             None => {
+                if !view.is_current(&band.registry) {
+                    // The list is in somebody's hands: let them go on. Loom runs a thread that yields after all others, so
+                    // that it must not yield where an order is to be explored.
+                    thread::yield_now();
+                }
                 band.sleep(seat, &mut view, deep, &over);
-                // The list may be in somebody's hands: let them go on.
-                thread::yield_now();
             }
         }
     }

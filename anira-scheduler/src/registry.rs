@@ -163,7 +163,11 @@ impl View {
             };
             Some((Reverse(entry.terms.priority), first))
         };
-        self.list.iter().filter_map(|entry| Some((key(entry)?, entry))).min_by_key(|(key, _)| *key).map(|(_, e)| e)
+        self.list
+            .iter()
+            .filter_map(|entry| Some((key(entry)?, entry)))
+            .min_by_key(|(key, _)| *key)
+            .map(|(_, e)| e)
     }
 
     pub(crate) fn has_work(&self) -> bool {

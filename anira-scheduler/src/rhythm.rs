@@ -113,7 +113,10 @@ mod tests {
             for k in 1..4 {
                 let window = rhythm.submitted(at(now + (k - 1) * SPAN)).unwrap();
                 let due = now + k * SPAN;
-                assert!(due - 1_000 < window.0 && window.1 < due + 11_000, "no memory of the gap: {window:?}");
+                assert!(
+                    due - 1_000 < window.0 && window.1 < due + 11_000,
+                    "no memory of the gap: {window:?}"
+                );
             }
         }
     }

@@ -99,7 +99,10 @@ mod futex {
 
     pub(super) fn wait(word: &AtomicU32, seen: u32, at_most: Option<Duration>) {
         let at_most = at_most.and_then(|time| {
-            Some(Timespec { tv_sec: i64::try_from(time.as_secs()).ok()?, tv_nsec: time.subsec_nanos().into() })
+            Some(Timespec {
+                tv_sec: i64::try_from(time.as_secs()).ok()?,
+                tv_nsec: time.subsec_nanos().into(),
+            })
         });
         // An error is an early return: another value, a signal, the time is up.
         let _ = rustix::thread::futex::wait(word, Flags::PRIVATE, seen, at_most.as_ref());

@@ -153,7 +153,8 @@ impl Inner {
         // Not under the lock: an engine that does not come back must not keep other sessions from coming and going.
         let closed = entry.door.gate.close(timeout);
         let mut crew = lock(&self.crew);
-        let stopped = if crew.sessions.is_empty() { self.stop(&mut crew, timeout) } else { self.arrange(&mut crew) };
+        let stopped =
+            if crew.sessions.is_empty() { self.stop(&mut crew, timeout) } else { self.arrange(&mut crew) };
         drop(crew);
         // Workers' copies of the list hold the session until they look again: let it end here, not there.
         let _ = wait_until(timeout.min(Duration::from_secs(1)), || Arc::strong_count(entry) == 1);
@@ -251,7 +252,10 @@ impl Inner {
             all.any(|m| m.ticket.band == band && m.ticket.seat == seat && !m.thread.is_finished())
         };
         let seat = (0..self.seats).find(|seat| !taken(*seat)).ok_or_else(|| {
-            Error::new(ErrorKind::System, format!("all {} seats are taken by workers that do not end", self.seats))
+            Error::new(
+                ErrorKind::System,
+                format!("all {} seats are taken by workers that do not end", self.seats),
+            )
         })?;
         let ticket = Arc::new(Ticket::new(band, seat));
         let (inner, theirs) = (self.clone(), ticket.clone());
@@ -272,7 +276,9 @@ impl Inner {
             member.ticket.call_in();
             crew.leaving.push(member);
         }
-        if here > need && let Some(band) = self.bands.get(band) {
+        if here > need
+            && let Some(band) = self.bands.get(band)
+        {
             band.watch.wake_all();
         }
     }

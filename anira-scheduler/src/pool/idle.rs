@@ -211,7 +211,8 @@ impl Backoff {
 
     fn lead(&self, predict: Prediction) -> u64 {
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        (self.oversleep + self.oversleep / 4).clamp(nanos(predict.min_lead), nanos(predict.max_lead.max(predict.min_lead)))
+        (self.oversleep + self.oversleep / 4)
+            .clamp(nanos(predict.min_lead), nanos(predict.max_lead.max(predict.min_lead)))
     }
 
     /// A foretold sleep until `target` ended at `now`, by itself or by a wake-up.

@@ -168,7 +168,8 @@ impl<E: Engine> Scheduler<E> for Pool {
         let entry = Entry::new(work.clone(), terms);
         self.inner.admit(&entry)?;
         let inner = self.inner.clone();
-        let submit = PoolSubmit { inner, work, door: entry.door.clone(), rhythm: Rhythm::default(), rounds: 0 };
+        let submit =
+            PoolSubmit { inner, work, door: entry.door.clone(), rhythm: Rhythm::default(), rounds: 0 };
         Ok((submit, PoolAttachment { inner: self.inner.clone(), entry: Some(entry) }))
     }
 }

@@ -191,6 +191,9 @@ mod tests {
         assert_eq!(Priority::Realtime(40).lowered(2), Priority::Realtime(38));
         assert_eq!(Priority::Realtime(2).lowered(9), Priority::Realtime(1));
         assert_eq!(Priority::Normal.lowered(2), Priority::Normal);
-        assert_eq!((Priority::Realtime(99).above(), Priority::Normal.above()), (Priority::Realtime(99), Priority::Normal));
+        assert_eq!(
+            (Priority::Realtime(99).above(), Priority::Normal.above()),
+            (Priority::Realtime(99), Priority::Normal)
+        );
     }
 }

@@ -38,8 +38,14 @@ pub(super) fn run(inner: &Inner, ticket: &Ticket) {
     ticket.take_seat(granted);
     let backoff = Backoff::new(settings.idle);
     band.watch.begin_search();
-    let mut worker =
-        Worker { inner, band, ticket, view: View::default(), backoff, entered: Vec::with_capacity(MAX_SCOPES) };
+    let mut worker = Worker {
+        inner,
+        band,
+        ticket,
+        view: View::default(),
+        backoff,
+        entered: Vec::with_capacity(MAX_SCOPES),
+    };
     worker.work();
     let had_clock = band.watch.leave_clock(ticket.seat);
     band.watch.end_search(had_clock, || worker.view.has_work());

@@ -33,7 +33,10 @@ pub struct System {
 }
 /// a
 pub fn assign(terms: &[Terms], bands: usize) -> Vec<usize> {
-    terms.iter().map(|t| usize::from(t.deadline > std::time::Duration::from_millis(10)).min(bands - 1)).collect()
+    terms
+        .iter()
+        .map(|t| usize::from(t.deadline > std::time::Duration::from_millis(10)).min(bands - 1))
+        .collect()
 }
 /// a
 pub fn admission(_terms: &[Terms], _system: &System) -> Admission {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anira_scheduler::clock;
 use anira_scheduler::ring::{Producer, StreamShape};
 use anira_traits::{
-    Backend, BlockSize, Error, ErrorKind, HostConfig, InternalState, Mode, Model, PrePostProcessor, Result,
-    Scheduler, SessionPlan, Terms, Timing as SchedulerTiming,
+    Attachment, Backend, BlockSize, Error, ErrorKind, HostConfig, InternalState, Mode, Model,
+    PrePostProcessor, Result, Scheduler, SessionPlan, Terms, Timing as SchedulerTiming,
 };
 
 use super::audio::Audio;
@@ -141,8 +141,15 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             last_block: 0,
         };
         let (home, owner) = rtrb::RingBuffer::new(1);
-        let report =
-            PrepareReport { latency, slots, lanes: plan.lanes, engines: plan.engines, max_inference, bytes };
+        let report = PrepareReport {
+            latency,
+            slots,
+            lanes: plan.lanes,
+            engines: plan.engines,
+            max_inference,
+            bytes,
+            admission: attachment.admission(),
+        };
         let audio = Audio::new(Box::new(streams), home);
         self.running.push(Running::new(attachment, closed, owner));
         Ok(Prepared { audio, report })

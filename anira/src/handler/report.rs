@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anira_traits::{Backend, PrePostProcessor, Scheduler};
+use anira_traits::{Admission, Backend, PrePostProcessor, Scheduler};
 
 use super::EngineOf;
 use super::audio::Audio;
@@ -33,6 +33,9 @@ pub struct PrepareReport {
     pub max_inference: Duration,
     /// Bytes of sample memory: histories, slots, output rings.
     pub bytes: usize,
+    /// Whether this session and those prepared before it fit on their scheduler, by what they declared; `None` where the
+    /// scheduler cannot say.
+    pub admission: Option<Admission>,
 }
 
 impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> std::fmt::Debug for Prepared<B, P, S> {
