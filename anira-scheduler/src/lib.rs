@@ -19,6 +19,8 @@ mod pool;
 #[cfg(not(loom))]
 mod registry;
 pub mod ring;
+#[cfg(not(loom))]
+pub mod schedule;
 mod sync;
 #[cfg(not(loom))]
 mod telemetry;
