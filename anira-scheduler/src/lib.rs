@@ -22,6 +22,7 @@ mod registry;
 #[cfg(not(loom))]
 mod rhythm;
 pub mod ring;
+#[cfg(not(loom))]
 pub mod schedule;
 mod sync;
 #[cfg(not(loom))]
