@@ -222,7 +222,7 @@ impl Backoff {
             self.oversleep = if over > self.oversleep {
                 self.oversleep + (over - self.oversleep) / 2
             } else {
-                self.oversleep - (self.oversleep - over) / 64
+                self.oversleep - (self.oversleep - over) / 512
             };
         }
     }
