@@ -210,7 +210,6 @@ impl Backoff {
     }
 
     fn lead(&self, predict: Prediction) -> u64 {
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         (self.oversleep + self.oversleep / 4)
             .clamp(nanos(predict.min_lead), nanos(predict.max_lead.max(predict.min_lead)))
     }
@@ -218,7 +217,8 @@ impl Backoff {
     /// A foretold sleep until `target` ended at `now`, by itself or by a wake-up.
     pub(super) fn woke(&mut self, target: u64, now: u64) {
         // Woken before its time: that tells nothing of the system's clock.
-        if let Some(over) = now.checked_sub(target) {
+        let most = self.policy.predict.map_or(0, |predict| nanos(predict.max_lead));
+        if let Some(over) = now.checked_sub(target).map(|over| over.min(most)) {
             self.oversleep = if over > self.oversleep {
                 self.oversleep + (over - self.oversleep) / 2
             } else {
@@ -226,6 +226,10 @@ impl Backoff {
             };
         }
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -8,6 +8,10 @@ use anira_traits::{ErrorKind, Head, Ran, TensorView, TensorViewMut};
 
 use super::*;
 use crate::gate::wait_until;
+use crate::schedule::Order;
+
+mod crew;
+mod trouble;
 
 /// An engine for the sake of a type; the works below run no engines.
 struct Nothing;
@@ -28,12 +32,21 @@ impl Engine for Nothing {
 struct Slots {
     pending: AtomicU64,
     deadline: u64,
+    submitted: u64,
+    /// Says that its engine panicked, as a session does that has caught it.
+    caught: bool,
     body: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Slots {
     fn new(deadline: u64, body: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { pending: AtomicU64::new(0), deadline, body: Box::new(body) })
+        Arc::new(Self {
+            pending: AtomicU64::new(0),
+            deadline,
+            submitted: 0,
+            caught: false,
+            body: Box::new(body),
+        })
     }
 }
 
@@ -41,7 +54,7 @@ impl Work for Slots {
     type Engine = Nothing;
 
     fn head(&self) -> Option<Head> {
-        let head = Head { deadline: self.deadline, submitted: 0 };
+        let head = Head { deadline: self.deadline, submitted: self.submitted };
         (self.pending.load(Ordering::Acquire) > 0).then_some(head)
     }
 
@@ -52,7 +65,7 @@ impl Work for Slots {
         }
         ready();
         (self.body)();
-        Ran::Slot
+        if self.caught { Ran::Panicked } else { Ran::Slot }
     }
 }
 
@@ -236,6 +249,10 @@ fn nonsense_is_refused_by_field_and_value() {
     };
     refused(Pool::builder().threads(0), ["threads", "is 0"]);
     refused(Pool::builder().threads(10_000), ["threads", "10000"]);
+    refused(Pool::builder().threads_up_to(0), ["threads", "is 0"]);
+    refused(Pool::builder().bands(0), ["bands", "is 0"]);
+    refused(Pool::builder().bands(9), ["bands", "is 9"]);
+    refused(Pool::builder().affinity(Affinity::Set(vec![])), ["affinity", "empty"]);
     refused(Pool::builder().priority(Priority::Realtime(0)), ["priority", "is 0"]);
     refused(Pool::builder().priority(Priority::Realtime(100)), ["priority", "100"]);
     refused(Pool::builder().name("a\0b"), ["name", "NUL"]);
