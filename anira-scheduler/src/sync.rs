@@ -18,6 +18,36 @@ pub(crate) use std::thread;
 #[cfg(loom)]
 pub(crate) use loom::cell::UnsafeCell;
 
+/// Stands beside memory that loom cannot see, or that is atomic but meant to have one user at a time. Loom fails where a
+/// write and another access are not ordered one after the other; elsewhere this is nothing.
+#[cfg(loom)]
+#[derive(Debug, Default)]
+pub(crate) struct Track(UnsafeCell<()>);
+
+#[cfg(loom)]
+impl Track {
+    pub(crate) fn read(&self) {
+        self.0.with(|_| ());
+    }
+
+    pub(crate) fn write(&self) {
+        self.0.with_mut(|_| ());
+    }
+}
+
+#[cfg(not(loom))]
+#[derive(Debug, Default)]
+pub(crate) struct Track;
+
+#[cfg(not(loom))]
+impl Track {
+    #[inline(always)]
+    pub(crate) fn read(&self) {}
+
+    #[inline(always)]
+    pub(crate) fn write(&self) {}
+}
+
 #[cfg(not(loom))]
 #[derive(Debug)]
 pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);

@@ -72,6 +72,9 @@ enum Verb {
         /// Also weaken each memory ordering of the scheduler in turn, in a copy, and see that some model fails. Slow.
         #[arg(long, conflicts_with = "mutations")]
         orderings: bool,
+        /// Of the orderings, take those in files whose path contains this.
+        #[arg(long, requires = "orderings", default_value = "")]
+        only: String,
     },
 }
 
@@ -105,7 +108,7 @@ fn run(verb: &Verb, workspace: &Workspace) -> anyhow::Result<bool> {
         Verb::Doc { open } => plan::doc(workspace, *open).map(|()| true),
         Verb::Tidy => tidy::run(workspace).map(|()| true),
         Verb::Loom { mutations: true, .. } => mutation::planted::run(workspace).map(|()| true),
-        Verb::Loom { orderings: true, .. } => mutation::weakened::run(workspace).map(|()| true),
+        Verb::Loom { orderings: true, only, .. } => mutation::weakened::run(workspace, only).map(|()| true),
         Verb::Loom { .. } => loom::run(workspace, &mut tally::Tally::default()).map(|()| true),
     }
 }

@@ -9,6 +9,8 @@ mod shared;
 mod state;
 
 #[cfg(all(test, loom))]
+mod loom_faults;
+#[cfg(all(test, loom))]
 mod loom_ring;
 #[cfg(all(test, not(loom)))]
 mod tests;
