@@ -1,15 +1,20 @@
-//! The only place that names a synchronisation primitive: the standard library's, or loom's when it explores.
+//! The only place that names a synchronisation primitive: the standard library's, loom's when it explores, or (of atomics)
+//! shuttle's when it runs random schedules.
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
 };
+#[cfg(all(not(loom), not(shuttle)))]
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 #[cfg(not(loom))]
-pub(crate) use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, TryLockError, Weak,
-    atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
-};
+pub(crate) use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError, Weak};
+
+/// Atomics alone: each access is a point at which shuttle may switch threads. To it every ordering is SeqCst, so it says
+/// nothing about orderings. What blocks stays the standard library's, for shuttle runs rings and mailboxes, which never do.
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 #[cfg(not(loom))]
 pub(crate) use std::thread;
@@ -76,7 +81,7 @@ pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// A word that threads sleep on. `wait` returns when the word differs from `seen` or after a wake-up, perhaps early.
 #[cfg(not(loom))]
 #[derive(Debug, Default)]
-pub(crate) struct Futex(AtomicU32);
+pub(crate) struct Futex(std::sync::atomic::AtomicU32);
 
 #[cfg(not(loom))]
 impl Futex {
@@ -129,12 +134,13 @@ impl Futex {
 
 /// Whether this build of a model is to be wrong in the named way: `cargo xtask loom --mutations` sets `ANIRA_MUTATION` and
 /// expects the model that stands beside the name in `mutations.txt` to fail. Never in a real build.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub(crate) fn mutated(name: &str) -> bool {
-    std::env::var("ANIRA_MUTATION").is_ok_and(|mutation| mutation == name)
+    static MUTATION: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    MUTATION.get_or_init(|| std::env::var("ANIRA_MUTATION").ok()).as_deref() == Some(name)
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 #[inline(always)]
 pub(crate) fn mutated(_name: &str) -> bool {
     false

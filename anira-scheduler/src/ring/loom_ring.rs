@@ -228,10 +228,7 @@ fn an_executor_given_back_just_as_a_slot_is_published() {
         let mut producer = producer(2, 1);
         assert!(push(&mut producer, 1));
         let ring = producer.ring().clone();
-        let passer_by = thread::spawn(move || {
-            let ran = run_all(&ring);
-            (ran, ring.head().is_some())
-        });
+        let passer_by = thread::spawn(move || run_all(&ring));
         let (ring, asleep) = (producer.ring().clone(), Arc::new(AtomicBool::new(false)));
         let announced = asleep.clone();
         let sleeper = thread::spawn(move || {
@@ -243,8 +240,8 @@ fn an_executor_given_back_just_as_a_slot_is_published() {
         assert!(push(&mut producer, 2));
         fence(Ordering::SeqCst);
         let woken = asleep.load(Ordering::Relaxed);
-        let [(here, seen), (there, seen_too)] = [passer_by, sleeper].map(|worker| worker.join().unwrap());
-        assert!(woken || seen || seen_too || here + there == 2, "the second hop is forgotten");
+        let (here, (there, seen)) = (passer_by.join().unwrap(), sleeper.join().unwrap());
+        assert!(woken || seen || here + there == 2, "the second hop is forgotten");
     });
 }
 
@@ -313,25 +310,30 @@ fn an_index_is_void_after_a_reset_with_a_straggler() {
 }
 
 /// A slot that a reset abandoned is filled anew as soon as its straggler is out, and not before; what the straggler left in it
-/// is seen before it is overwritten. Two threads, two slots, one executor, one reset, three hops.
+/// is seen before it is overwritten. A session without input: nothing but `submit` itself looks at the slot. Two threads, two
+/// slots, one executor, one reset, three hops.
 #[test]
 fn a_slot_is_submitted_over_an_abandoned_one() {
     loom::model(|| {
-        let mut producer = producer(2, 1);
-        assert!(push(&mut producer, 1));
+        let mut producer: Producer<u64, Memory> = Producer::new(&[], vec![0; 2], [Memory::default()]);
+        let answer = |ring: &Slots, by: u64| {
+            ring.claim().map(|mut claim| {
+                claim.parts().into_iter().for_each(|parts| *parts.payload += by);
+                claim.finish(true, false);
+            })
+        };
+        assert!(producer.submit(Head::default(), |payload| *payload = 1));
         let ring = producer.ring().clone();
-        let worker = thread::spawn(move || ring.claim().map(run));
+        let worker = thread::spawn(move || answer(&ring, 100));
         producer.reset();
-        assert!(push(&mut producer, 7));
-        producer.write(0, 0, 1, |target, _| target.fill(8.0));
-        producer.advance(0, 1);
+        assert!(producer.submit(Head::default(), |payload| *payload = 7));
         let reused = producer.submit(Head::default(), |payload| {
             assert!([1, 101].contains(payload), "all that the straggler wrote or nothing, not {payload}");
             *payload = 8;
         });
         worker.join().unwrap();
-        run_all(&producer.ring().clone());
-        let right: &[u64] = if reused { &[707, 1508] } else { &[707] };
-        assert_eq!(collect_all(&mut producer), right);
+        while answer(producer.ring(), 200).is_some() {}
+        let got: Vec<u64> = collect_all(&mut producer).iter().map(|value| value % 100).collect();
+        assert_eq!(got, if reused { vec![7, 8] } else { vec![7] });
     });
 }

@@ -12,7 +12,9 @@ mod state;
 mod loom_faults;
 #[cfg(all(test, loom))]
 mod loom_ring;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, shuttle))]
+mod shuttle_ring;
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
 pub use history::StreamShape;

@@ -126,7 +126,7 @@ impl<T, X> Ring<T, X> {
                 return Some(Claim { ring: self, index, executor, finished: false });
             }
             self.give_back(executor);
-            if mutated("give-back-without-a-look") {
+            if mutated("give-back-without-a-look") || mutated("claim-gives-up") {
                 return None;
             }
         }
