@@ -318,7 +318,10 @@ fn a_slot_is_submitted_over_an_abandoned_one() {
         let mut producer: Producer<u64, Memory> = Producer::new(&[], vec![0; 2], [Memory::default()]);
         let answer = |ring: &Slots, by: u64| {
             ring.claim().map(|mut claim| {
-                claim.parts().into_iter().for_each(|parts| *parts.payload += by);
+                if let Some(Parts { payload, input, .. }) = claim.parts() {
+                    input.release();
+                    *payload += by;
+                }
                 claim.finish(true, false);
             })
         };

@@ -27,7 +27,7 @@ const STEPS: usize = 60;
 
 /// How often each scheduler runs each test.
 fn iterations() -> usize {
-    std::env::var("ANIRA_SHUTTLE_ITERATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
+    std::env::var("ANIRA_SHUTTLE_ITERATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(2000)
 }
 
 fn explore(run: fn()) {
