@@ -42,7 +42,7 @@ impl Track {
 
 #[cfg(not(loom))]
 #[derive(Debug, Default)]
-pub(crate) struct Track;
+pub(crate) struct Track {}
 
 #[cfg(not(loom))]
 impl Track {

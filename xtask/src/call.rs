@@ -30,7 +30,9 @@ impl Call {
         let mut command = Command::new("rustup");
         command.current_dir(&workspace.root);
         // Ours would otherwise compile for the other cargo.
-        ["CARGO", "RUSTC", "RUSTDOC"].iter().for_each(|variable| drop(command.env_remove(variable)));
+        for variable in ["CARGO", "RUSTC", "RUSTDOC"] {
+            command.env_remove(variable);
+        }
         let call = Self { command, shown: "rustup".into() }.args(["run", toolchain, "cargo", subcommand]);
         if in_ci() { call.args(["--locked"]) } else { call }
     }
