@@ -156,6 +156,27 @@ fn dropping_a_slot_while_it_is_claimed() {
     });
 }
 
+/// A worker has won an index and is about to claim its slot, when the audio thread takes the slot back and publishes it under a
+/// later index: the worker must not take the one for the other. Two threads, one slot, two hops.
+#[test]
+fn a_late_worker_meets_the_next_use_of_its_slot() {
+    loom::model(|| {
+        let mut producer = producer(1, 1);
+        assert!(push(&mut producer, 1));
+        let ring = producer.ring().clone();
+        let worker = thread::spawn(move || run_all(&ring));
+        if producer.drop_oldest(u64::MAX).is_some() {
+            assert!(matches!(producer.collect(), Collected::Lost(0)));
+            assert!(push(&mut producer, 2));
+        }
+        let there = worker.join().unwrap();
+        let rest = run_all(&producer.ring().clone());
+        assert_eq!(there + rest, 1);
+        let got = collect_all(&mut producer);
+        assert!(got == [101] || got == [302], "{got:?}");
+    });
+}
+
 /// Promise 5: the audio thread and the owner go while a worker is inside; the last one out frees, and loom sees no use after.
 #[test]
 fn the_audio_side_goes_first() {

@@ -181,7 +181,14 @@ impl<T, X> Ring<T, X> {
             // Relaxed: the acquire of `submitted` above already pairs with the release in `publish`. It fails if the audio
             // thread took the slot back, or never published under this index: then the index is void and the next one is tried.
             let owned = self.slot(index).is_some_and(|slot| {
-                slot.state.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+                let swap = |from| {
+                    slot.state.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+                };
+                if mutated("claim-ignores-the-index") {
+                    let there = slot.state.load(Ordering::Relaxed);
+                    return State::of(there).phase == Phase::Submitted && swap(there);
+                }
+                swap(from)
             });
             if owned {
                 return Some(index);
