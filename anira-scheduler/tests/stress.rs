@@ -133,6 +133,10 @@ impl Session {
             input.release();
         }
         (0..hop * 37 % 500).for_each(|_| std::hint::spin_loop());
+        // Now and then so long that a session is detached meanwhile.
+        if hop % 17 == 4 {
+            thread::sleep(Duration::from_micros(500));
+        }
         payload.answer = Some(Answer { generation, hop, window });
         match payload.end {
             End::Well => claim.finish(true, false),
