@@ -31,7 +31,8 @@ impl Latest {
     /// How often a value was published so far. Any thread; wait-free.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.sequence.load(Ordering::Acquire) / 2
+        // Relaxed: it hands nothing over. Who then reads looks at this word again, and sees at least the same count.
+        self.sequence.load(Ordering::Relaxed) / 2
     }
 
     /// How often a value was published, and the words of the latest. Any thread but the audio thread: it repeats while a

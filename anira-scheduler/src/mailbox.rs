@@ -1,6 +1,6 @@
 //! A value of several words, set by any thread, taken by the audio thread: only the newest counts, and none is ever torn.
 
-use crate::sync::{AtomicU64, Ordering, ordering};
+use crate::sync::{AtomicU64, Ordering, Track, ordering};
 
 /// How many versions can be in somebody's hands at once: the newest, the one being read, and one per concurrent writer.
 const CELLS: usize = 8;
@@ -8,20 +8,29 @@ const CELLS: usize = 8;
 /// The newest value of `len` words. Writers are lock-free, the reader is wait-free.
 ///
 /// Each version lives in a cell; a bit in `free` says that nobody uses it. A writer claims a free cell, fills it and
-/// swaps it in as `newest`, freeing the one that was there; the reader swaps `newest` out, copies, and frees it.
+/// swaps it in as `newest`, freeing the one that was there; the reader swaps `newest` out, copies, and frees it. So a cell has
+/// one user at a time, and every change of user goes through `newest` or `free`, each a release and an acquire.
 #[derive(Debug)]
 pub struct Mailbox {
-    cells: Box<[Box<[AtomicU64]>]>,
+    cells: Box<[Cell]>,
     free: AtomicU64,
     /// Index + 1 of the cell with the newest value that nobody has taken; 0 if there is none.
     newest: AtomicU64,
+}
+
+/// One version. Its words are atomic because Rust would otherwise want `unsafe`; `track` has loom treat them as if they were not.
+#[derive(Debug)]
+struct Cell {
+    words: Box<[AtomicU64]>,
+    track: Track,
 }
 
 impl Mailbox {
     /// A mailbox for values of `len` words, with nothing in it. Allocates.
     #[must_use]
     pub fn new(len: usize) -> Self {
-        let cell = || (0..len).map(|_| AtomicU64::new(0)).collect();
+        let words = || (0..len).map(|_| AtomicU64::new(0)).collect();
+        let cell = || Cell { words: words(), track: Track::default() };
         Self {
             cells: (0..CELLS).map(|_| cell()).collect(),
             free: AtomicU64::new((1 << CELLS) - 1),
@@ -33,7 +42,7 @@ impl Mailbox {
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a mailbox's width is not a count of messages")]
     pub fn len(&self) -> usize {
-        self.cells.first().map_or(0, |cell| cell.len())
+        self.cells.first().map_or(0, |cell| cell.words.len())
     }
 
     /// Sets the value; missing words keep what the cell held before, so give all. Any thread; lock-free, no allocation.
@@ -48,10 +57,12 @@ impl Mailbox {
         let Ok(before) = claimed else { return false };
         let at = before.trailing_zeros() as usize;
         if let Some(cell) = self.cells.get(at) {
+            cell.track.write();
             // Relaxed: the swap below hands them over.
-            cell.iter().zip(words).for_each(|(word, value)| word.store(value, Ordering::Relaxed));
+            cell.words.iter().zip(words).for_each(|(word, value)| word.store(value, Ordering::Relaxed));
         }
-        // Release hands the words over; acquire takes over the cell of the value that nobody will read any more.
+        // Release hands the words over, to `take`; acquire takes over the cell of the value that nobody will read any more from
+        // the `set` that filled it.
         let old = self.newest.swap(at as u64 + 1, Ordering::AcqRel);
         self.put_back(old);
         true
@@ -64,7 +75,9 @@ impl Mailbox {
         let Some(cell) = newest.checked_sub(1).and_then(|at| self.cells.get(at as usize)) else {
             return false;
         };
-        cell.iter().enumerate().for_each(|(i, word)| into(i, word.load(Ordering::Relaxed)));
+        cell.track.read();
+        // Relaxed: the cell is this thread's own until it is put back.
+        cell.words.iter().enumerate().for_each(|(i, word)| into(i, word.load(Ordering::Relaxed)));
         self.put_back(newest);
         true
     }

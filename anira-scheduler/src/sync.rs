@@ -1,4 +1,5 @@
-//! The only place that names a synchronisation primitive: the standard library's, or loom's when it explores.
+//! The only place that names a synchronisation primitive: the standard library's, loom's when it explores, or (of atomics)
+//! shuttle's when it runs random schedules.
 
 #[cfg(loom)]
 pub(crate) use loom::{
@@ -10,12 +11,17 @@ pub(crate) use loom::{
 };
 #[cfg(not(loom))]
 pub(crate) use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, Weak,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
-    },
+    sync::{Arc, Mutex, MutexGuard, OnceLock, Weak},
     thread,
 };
+
+#[cfg(all(not(loom), not(shuttle)))]
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+
+/// Atomics alone: each access is a point at which shuttle may switch threads. To it every ordering is SeqCst, so it says
+/// nothing about orderings. What blocks stays the standard library's, for shuttle runs rings and mailboxes, which never do.
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 /// A shared pointer to what has no size, which loom's does not know. Loom then sees what it points to, not its end.
 pub(crate) use std::sync::Arc as DynArc;
@@ -25,6 +31,36 @@ use std::time::Duration;
 /// A cell whose exclusive use is decided by a protocol, with loom's interface: loom then checks the protocol.
 #[cfg(loom)]
 pub(crate) use loom::cell::UnsafeCell;
+
+/// Stands beside memory that loom cannot see, or that is atomic but meant to have one user at a time. Loom fails where a
+/// write and another access are not ordered one after the other; elsewhere this is nothing.
+#[cfg(loom)]
+#[derive(Debug, Default)]
+pub(crate) struct Track(UnsafeCell<()>);
+
+#[cfg(loom)]
+impl Track {
+    pub(crate) fn read(&self) {
+        self.0.with(|_| ());
+    }
+
+    pub(crate) fn write(&self) {
+        self.0.with_mut(|_| ());
+    }
+}
+
+#[cfg(not(loom))]
+#[derive(Debug, Default)]
+pub(crate) struct Track {}
+
+#[cfg(not(loom))]
+impl Track {
+    #[inline(always)]
+    pub(crate) fn read(&self) {}
+
+    #[inline(always)]
+    pub(crate) fn write(&self) {}
+}
 
 #[cfg(not(loom))]
 #[derive(Debug)]
@@ -62,7 +98,7 @@ pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
 /// Where one thread sleeps. A wake-up is a token: it is not lost if it comes before the sleep.
 #[cfg(not(loom))]
 #[derive(Debug, Default)]
-pub(crate) struct Seat(AtomicU32);
+pub(crate) struct Seat(std::sync::atomic::AtomicU32);
 
 #[cfg(not(loom))]
 impl Seat {
@@ -166,12 +202,13 @@ impl Seat {
 
 /// Whether this build of a model is to be wrong in the named way: `cargo xtask loom --mutations` sets `ANIRA_MUTATION` and
 /// expects the model that stands beside the name in `mutations.txt` to fail. Never in a real build.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub(crate) fn mutated(name: &str) -> bool {
-    std::env::var("ANIRA_MUTATION").is_ok_and(|mutation| mutation == name)
+    static MUTATION: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    MUTATION.get_or_init(|| std::env::var("ANIRA_MUTATION").ok()).as_deref() == Some(name)
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 #[inline(always)]
 pub(crate) fn mutated(_name: &str) -> bool {
     false

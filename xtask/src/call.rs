@@ -25,6 +25,18 @@ impl Call {
         if in_ci() && subcommand != "fmt" { call.args(["--locked"]) } else { call }
     }
 
+    /// A call of this subcommand by another toolchain than the one that runs us.
+    pub(crate) fn on(workspace: &Workspace, toolchain: &str, subcommand: &str) -> Self {
+        let mut command = Command::new("rustup");
+        command.current_dir(&workspace.root);
+        // Ours would otherwise compile for the other cargo.
+        for variable in ["CARGO", "RUSTC", "RUSTDOC"] {
+            command.env_remove(variable);
+        }
+        let call = Self { command, shown: "rustup".into() }.args(["run", toolchain, "cargo", subcommand]);
+        if in_ci() { call.args(["--locked"]) } else { call }
+    }
+
     /// The same call elsewhere.
     pub(crate) fn directory(mut self, directory: &Path) -> Self {
         self.command.current_dir(directory);

@@ -7,10 +7,13 @@ mod loom;
 mod mutation;
 mod plan;
 mod runner;
+mod shuttle;
+mod soak;
 mod table;
 mod tally;
 mod tidy;
 mod toolchain;
+mod tsan;
 mod workspace;
 
 use std::process::ExitCode;
@@ -72,6 +75,40 @@ enum Verb {
         /// Also weaken each memory ordering of the scheduler in turn, in a copy, and see that some model fails. Slow.
         #[arg(long, conflicts_with = "mutations")]
         orderings: bool,
+        /// Of the orderings, take those in files whose path contains this.
+        #[arg(long, requires = "orderings", default_value = "")]
+        only: String,
+    },
+    /// Runs longer lives of a ring under shuttle, in thousands of random schedules.
+    ///
+    /// More threads, slots and hops than loom can exhaust, but a sample of the schedules, and every memory ordering is taken
+    /// as the strongest: a second opinion on the logic. A failure prints the schedule, which can be run again.
+    Shuttle {
+        /// How often each of the two schedulers runs each test.
+        #[arg(long, default_value_t = shuttle::MODEST)]
+        iterations: u64,
+        /// Also see that the runs notice the planted faults that anira-scheduler/mutations.txt marks with `shuttle`.
+        #[arg(long)]
+        mutations: bool,
+    },
+    /// Runs the stress test of pools, for as long as you like.
+    Soak {
+        /// How long to go on.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// The first scenario; a failure names the one to begin with.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Runs the stress test of pools under ThreadSanitizer. Advisory: no part of `test`.
+    ///
+    /// Needs a nightly toolchain with the sources of the standard library, which is built anew with instrumentation:
+    /// `rustup toolchain install nightly -c rust-src`. xtask/tsan.suppressions says which reports are left out and why.
+    /// Exit code: 0 no race was seen, 1 one was or the test failed.
+    Tsan {
+        /// How long to go on.
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
     },
 }
 
@@ -105,8 +142,16 @@ fn run(verb: &Verb, workspace: &Workspace) -> anyhow::Result<bool> {
         Verb::Doc { open } => plan::doc(workspace, *open).map(|()| true),
         Verb::Tidy => tidy::run(workspace).map(|()| true),
         Verb::Loom { mutations: true, .. } => mutation::planted::run(workspace).map(|()| true),
-        Verb::Loom { orderings: true, .. } => mutation::weakened::run(workspace).map(|()| true),
+        Verb::Loom { orderings: true, only, .. } => mutation::weakened::run(workspace, only).map(|()| true),
         Verb::Loom { .. } => loom::run(workspace, &mut tally::Tally::default()).map(|()| true),
+        Verb::Shuttle { iterations, mutations: true } => {
+            mutation::planted::run_under_shuttle(workspace, *iterations).map(|()| true)
+        }
+        Verb::Shuttle { iterations, .. } => {
+            shuttle::run(workspace, *iterations, &mut tally::Tally::default()).map(|()| true)
+        }
+        Verb::Soak { seconds, seed } => soak::run(workspace, *seconds, *seed).map(|()| true),
+        Verb::Tsan { seconds } => tsan::run(workspace, *seconds).map(|()| true),
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::call::Call;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{features, loom, tidy, toolchain};
+use crate::{features, loom, shuttle, tidy, toolchain};
 
 /// One step of a verb.
 pub(crate) struct Step {
@@ -65,6 +65,11 @@ pub(crate) fn test() -> Vec<Step> {
             run: |workspace, _| features::run(workspace),
         },
         Step { name: "loom", proves: "the scheduler's models hold within the bound", run: loom::run },
+        Step {
+            name: "shuttle",
+            proves: "longer runs of a ring hold in some thousands of random schedules",
+            run: |workspace, tally| shuttle::run(workspace, shuttle::MODEST, tally),
+        },
         Step { name: "fuzz", proves: "the fuzz targets build and their saved inputs pass", run: fuzz_replay },
     ]
 }

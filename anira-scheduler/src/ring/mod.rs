@@ -9,8 +9,12 @@ mod shared;
 mod state;
 
 #[cfg(all(test, loom))]
+mod loom_faults;
+#[cfg(all(test, loom))]
 mod loom_ring;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, shuttle))]
+mod shuttle_ring;
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
 pub use history::StreamShape;

@@ -15,7 +15,7 @@ use crate::sync::{Arc, Ordering, mutated, ordering};
 pub struct Producer<T, X> {
     ring: Arc<Ring<T, X>>,
     streams: Box<[Cursor]>,
-    /// The next index to publish; what `submitted` holds.
+    /// The next index to publish; what `submitted` holds, or beyond it where void indices come last.
     next: u64,
     /// The oldest index not collected.
     collected: u64,
@@ -196,9 +196,9 @@ impl<T, X> Producer<T, X> {
     pub fn submit(&mut self, times: Head, fill: impl FnOnce(&mut T)) -> bool {
         for _ in 0..self.hops.len() {
             let Some(slot) = self.ring.slot(self.next) else { return false };
-            // Acquire pairs with a worker's release: an abandoned slot's contents are ours again.
+            // Acquire pairs with the release in `Claim::finish`: an abandoned slot's contents are ours again.
             let state = State::of(slot.state.load(Ordering::Acquire));
-            let abandoned = state.index < self.collected;
+            let abandoned = state.index < self.collected && !mutated("results-hold-their-slots");
             // Taken back, but not yet collected: its hop is still to be called lost. (A slot that was never used bears index 0,
             // which is another slot's.)
             let slots = self.hops.len() as u64;
@@ -207,6 +207,7 @@ impl<T, X> Producer<T, X> {
             match state.phase {
                 Phase::Free if !to_be_collected => {}
                 Phase::Done | Phase::Failed if abandoned => {}
+                Phase::Running if abandoned && mutated("submit-over-running") => {}
                 // A worker is still in a slot of before the reset: this index is void, the next slot is tried.
                 _ if abandoned => {
                     self.next += 1;
@@ -217,8 +218,7 @@ impl<T, X> Producer<T, X> {
             self.publish(times, fill);
             return true;
         }
-        // Only void indices: publish them, so that the counters agree.
-        self.ring.submitted.store(self.next, Ordering::Release);
+        // Only void indices: workers need not hear of them before a slot is published beyond.
         false
     }
 
@@ -249,13 +249,14 @@ impl<T, X> Producer<T, X> {
         // Relaxed: the release below carries it.
         slot.deadline.store(times.deadline, Ordering::Relaxed);
         slot.submitted.store(times.submitted, Ordering::Relaxed);
-        // Release pairs with the acquire in `claim_index`: header, payload and history are seen by who claims.
-        let release = ordering("publish-relaxed", Ordering::Release);
-        slot.state.store(State::new(self.next, Phase::Submitted).word(), release);
+        // Relaxed: no worker touches the slot before it has read `submitted` beyond this index, and the release of that store
+        // carries this one too.
+        slot.state.store(State::new(self.next, Phase::Submitted).word(), Ordering::Relaxed);
         self.next += 1;
         self.hop += 1;
-        // Release pairs with the acquires in `claim` and `deadline`: whoever sees the index sees the slot's state.
-        self.ring.submitted.store(self.next, release);
+        // Release pairs with the acquires in `claim_index` and `head`: header, payload, history, times and state are seen by who
+        // sees the index.
+        self.ring.submitted.store(self.next, ordering("publish-relaxed", Ordering::Release));
     }
 
     /// Counts the next hop as lost without a slot for it. Its number is returned; [`collect`](Self::collect) will not name it.
@@ -271,13 +272,14 @@ impl<T, X> Producer<T, X> {
             let Some(slot) = self.ring.slot(index) else { return Collected::Empty };
             // Acquire pairs with the release in `Claim::finish`.
             let state = State::of(slot.state.load(Ordering::Acquire));
-            if state.index != index {
+            if state.index != index && !mutated("collect-takes-void-indices") {
                 // Void: passed over by `submit`. Only then does a slot of an older index stand here.
                 self.collected += 1;
                 continue;
             }
             let hop = self.hops.get((index % self.hops.len() as u64) as usize).copied().unwrap_or(0);
-            return match state.phase {
+            let early = state.phase == Phase::Running && mutated("collect-while-running");
+            return match if early { Phase::Done } else { state.phase } {
                 Phase::Submitted | Phase::Reading | Phase::Running => Collected::Pending,
                 Phase::Done => {
                     self.collected += 1;
@@ -323,6 +325,8 @@ impl<T, X> Producer<T, X> {
     pub fn reset(&mut self) -> u64 {
         let taken = (self.collected..self.next).filter(|&index| self.take_back(index)).count();
         self.collected = self.next;
+        // Workers that are still in a slot are not waited for.
+        while mutated("reset-waits-for-workers") && self.has_stragglers() {}
         self.generation += u64::from(!mutated("reset-keeps-the-generation"));
         self.hop = 0;
         for cursor in &mut self.streams {
@@ -360,7 +364,7 @@ impl<T, X> Ready<'_, T, X> {
 
 impl<T, X> Drop for Ready<'_, T, X> {
     fn drop(&mut self) {
-        if let Some(slot) = self.ring.slot(self.index) {
+        if let Some(slot) = self.ring.slot(self.index).filter(|_| !mutated("results-hold-their-slots")) {
             // Relaxed: the audio thread itself is the only one to act on a free slot.
             slot.state.store(State::new(self.index, Phase::Free).word(), Ordering::Relaxed);
         }

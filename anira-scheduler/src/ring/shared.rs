@@ -100,7 +100,7 @@ impl<T, X> Ring<T, X> {
     #[must_use]
     pub fn head(&self) -> Option<Head> {
         let claimed = self.claimed.load(Ordering::Relaxed);
-        // Acquire pairs with the release in `publish`: the deadline read below is at least that of this index.
+        // Acquire pairs with the release in `publish`: the times read below are those of this index, or of a later one.
         if claimed >= self.submitted.load(Ordering::Acquire) {
             return None;
         }
@@ -117,7 +117,8 @@ impl<T, X> Ring<T, X> {
     /// Claims the oldest published slot and a free executor, or nothing. Any number of threads; lock-free.
     pub fn claim(&self) -> Option<Claim<'_, T, X>> {
         loop {
-            if self.claimed.load(Ordering::Relaxed) >= self.submitted.load(Ordering::Acquire) {
+            // Relaxed: only whether to take an executor at all; `claim_index` asks again, with the acquire that counts.
+            if self.claimed.load(Ordering::Relaxed) >= self.submitted.load(Ordering::Relaxed) {
                 return None;
             }
             let executor = self.take_executor()?;
@@ -125,9 +126,9 @@ impl<T, X> Ring<T, X> {
                 return Some(Claim { ring: self, index, executor, finished: false });
             }
             self.give_back(executor);
-            // Another thread may have seen this executor busy and gone to sleep over a slot that was published since:
-            // whoever gives an executor back looks again. The fence pairs with the one before `Wake`'s sleep.
-            fence(Ordering::SeqCst);
+            if mutated("give-back-without-a-look") || mutated("claim-gives-up") {
+                return None;
+            }
         }
     }
 
@@ -142,10 +143,16 @@ impl<T, X> Ring<T, X> {
         })
     }
 
+    /// After this the caller looks for work once more: another thread may have seen this executor busy, and gone to sleep
+    /// over a slot that was published since.
     fn give_back(&self, executor: usize) {
         if let Some(executor) = self.executors.get(executor) {
+            // Release pairs with the acquire in `take_executor`.
             executor.busy.store(false, Ordering::Release);
         }
+        // Between "given back" and "looked once more". Pairs with the sleeper's fence between "announced" and "looked": either
+        // the sleeper sees the executor free, or this thread sees the slot.
+        fence(Ordering::SeqCst);
     }
 
     /// With an executor in hand: moves `claimed` on to the first index that is still there to be run, and owns it.
@@ -158,20 +165,30 @@ impl<T, X> Ring<T, X> {
             if mutated("claim-by-store") {
                 self.claimed.store(index + 1, Ordering::Relaxed);
                 let slot = self.slot(index)?;
-                slot.state.store(State::new(index, Phase::Reading).word(), Ordering::Release);
+                slot.state.store(State::new(index, Phase::Reading).word(), Ordering::Relaxed);
                 return Some(index);
             }
-            // Relaxed: exactly one thread wins an index; what the slot holds comes over with its state word.
+            // Relaxed: exactly one thread wins an index; what the slot holds came over with `submitted`.
             if self.claimed.compare_exchange(index, index + 1, Ordering::Relaxed, Ordering::Relaxed).is_err()
             {
+                if mutated("claim-gives-up") {
+                    return None;
+                }
                 continue;
             }
             let from = State::new(index, Phase::Submitted).word();
             let to = State::new(index, Phase::Reading).word();
-            // Relaxed: the acquire of `submitted` above already pairs with the release in `publish`. It fails if the audio thread took the slot back, or never
-            // published under this index: then the index is void and the next one is tried.
+            // Relaxed: the acquire of `submitted` above already pairs with the release in `publish`. It fails if the audio
+            // thread took the slot back, or never published under this index: then the index is void and the next one is tried.
             let owned = self.slot(index).is_some_and(|slot| {
-                slot.state.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+                let swap = |from| {
+                    slot.state.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+                };
+                if mutated("claim-ignores-the-index") {
+                    let there = slot.state.load(Ordering::Relaxed);
+                    return State::of(there).phase == Phase::Submitted && swap(there);
+                }
+                swap(from)
             });
             if owned {
                 return Some(index);
@@ -263,14 +280,19 @@ impl<T, X> Claim<'_, T, X> {
         self.finished = true;
         if let Some(slot) = self.ring.slot(self.index) {
             let phase = if ok { Phase::Done } else { Phase::Failed };
-            // Release pairs with the acquire in `collect`: the audio thread sees the payload.
+            // Release pairs with the acquires in `collect`, `submit` and `room`: the audio thread sees the payload, and our
+            // reads are over.
             let release = ordering("finish-relaxed", Ordering::Release);
             slot.state.store(State::new(self.index, phase).word(), release);
         }
         // Relaxed: the count alone decides, nothing is handed over by it.
         let healthy = &self.ring.healthy;
         let kept_back = withhold
-            && healthy.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n > 1).then(|| n - 1)).is_ok();
+            && healthy
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
+                    (n > 1 || mutated("withhold-the-last")).then(|| n - 1)
+                })
+                .is_ok();
         if !kept_back {
             self.ring.give_back(self.executor);
         }

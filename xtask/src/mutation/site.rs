@@ -31,7 +31,10 @@ pub(crate) fn find(tree: &Tree) -> Vec<Site> {
         let name = file.path.rsplit('/').next().unwrap_or_default();
         file.is_rust()
             && file.path.starts_with("anira-scheduler/src/")
-            && !(name == "tests.rs" || name.starts_with("loom_") || name == "sync.rs")
+            && !(name == "tests.rs"
+                || name.starts_with("loom_")
+                || name.starts_with("shuttle_")
+                || name == "sync.rs")
     };
     tree.files.iter().filter(ours).flat_map(in_file).collect()
 }
@@ -45,7 +48,7 @@ fn in_file(file: &File) -> Vec<Site> {
         if in_use {
             continue;
         }
-        if let Some((from, to)) = weaker(token, is_fence(&code, i)) {
+        for (from, to) in weaker(token, is_fence(&code, i)) {
             let bare = i == 0 || !code[i - 1].is_mark(":");
             sites.push(Site {
                 path: file.path.clone(),
@@ -60,16 +63,19 @@ fn in_file(file: &File) -> Vec<Site> {
     sites
 }
 
-/// A fence may not be relaxed: it becomes one of another direction, or one that takes no part in the single order.
-fn weaker(token: &Token<'_>, fence: bool) -> Option<(&'static str, &'static str)> {
-    let orders = [
-        ("Acquire", "Relaxed", "Release"),
-        ("Release", "Relaxed", "Acquire"),
-        ("AcqRel", "Relaxed", "Acquire"),
-        ("SeqCst", "Relaxed", "AcqRel"),
+/// The next weaker orderings: of one with two sides, each side is taken away in turn. A fence may not be relaxed: it becomes one
+/// of another direction, or one that takes no part in the single order.
+fn weaker(token: &Token<'_>, fence: bool) -> Vec<(&'static str, &'static str)> {
+    let orders: [(_, &[_], &[_]); 4] = [
+        ("Acquire", &["Relaxed"], &["Release"]),
+        ("Release", &["Relaxed"], &["Acquire"]),
+        ("AcqRel", &["Acquire", "Release"], &["Acquire", "Release"]),
+        ("SeqCst", &["Relaxed"], &["AcqRel"]),
     ];
-    let (from, access, of_fence) = orders.into_iter().find(|(from, ..)| token.is_word(from))?;
-    Some((from, if fence { of_fence } else { access }))
+    let found = orders.into_iter().find(|(from, ..)| token.is_word(from));
+    found.map_or(Vec::new(), |(from, access, of_fence)| {
+        (if fence { of_fence } else { access }).iter().map(|to| (from, *to)).collect()
+    })
 }
 
 fn is_fence(code: &[Token<'_>], at: usize) -> bool {
@@ -108,5 +114,13 @@ mod tests { fn t() { x.load(Acquire) } }
         assert_eq!(weak.lines().nth(4), Some("    self.other.load(crate::sync::Ordering::Relaxed);"));
         assert_eq!(weak.lines().count(), TEXT.lines().count());
         assert_eq!(sites[0].apply("another text"), None);
+    }
+
+    #[test]
+    fn of_an_ordering_with_two_sides_each_is_taken_away() {
+        let text = "fn f() { x.swap(1, Ordering::AcqRel) }";
+        let sites = find(&Tree::of(&[("anira-scheduler/src/a.rs", text)]));
+        let seen: Vec<_> = sites.iter().map(|s| (s.from, s.to)).collect();
+        assert_eq!(seen, [("AcqRel", "Acquire"), ("AcqRel", "Release")]);
     }
 }

@@ -16,13 +16,17 @@ use crate::workspace::Workspace;
 /// Orderings that no model needs, by file and a piece of their line, with the reason to keep them all the same.
 const UNPROVEN: &[(&str, &str, &str)] = &[];
 
-/// Runs the models as they are, then once per weakened ordering, in a copy of the repository.
-pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+/// Runs the models as they are, then once per weakened ordering, in a copy of the repository. Takes the orderings in files
+/// whose path contains `only`.
+pub(crate) fn run(workspace: &Workspace, only: &str) -> Result<()> {
     loom::run(workspace, &mut Tally::default())?;
     let tree = Tree::read(&workspace.root)?;
-    let sites = site::find(&tree);
+    let mut sites = site::find(&tree);
+    sites.retain(|site| site.path.contains(only));
     if sites.is_empty() {
-        bail!("no memory ordering was found in anira-scheduler/src; there is nothing to weaken");
+        bail!(
+            "no memory ordering was found in files `*{only}*` of anira-scheduler/src; there is nothing to weaken"
+        );
     }
     let copy = Copy::make(workspace, &tree, &workspace.target.join("mutations"))?;
     let mut surprises = 0;
@@ -97,7 +101,8 @@ impl<'a> Copy<'a> {
         let path = self.root.join(&site.path);
         let weak = site.apply(text).with_context(|| format!("{} changed while we looked", site.path))?;
         fs::write(&path, weak).with_context(|| format!("{} cannot be written", path.display()))?;
-        let call = loom::call(self.workspace, &loom::target(self.workspace));
+        // Not where the models themselves are built: cargo tells two copies of a package apart by their files' times alone.
+        let call = loom::call(self.workspace, &self.root.with_file_name("weakened"));
         let models = Models::build(call, &self.root, self.output.clone());
         let verdict = models.and_then(|models| models.judge("", None));
         fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;

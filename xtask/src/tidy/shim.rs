@@ -10,7 +10,7 @@ const SHIM: &str = "anira-scheduler/src/sync.rs";
 
 /// What only the shim may name: these paths and all below them.
 const PRIMITIVES: &[&str] =
-    &["std::sync", "core::sync", "alloc::sync", "std::thread", "std::cell::UnsafeCell", "loom"];
+    &["std::sync", "core::sync", "alloc::sync", "std::thread", "std::cell::UnsafeCell", "loom", "shuttle"];
 
 /// Files that may name one of them all the same, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[(
@@ -31,13 +31,13 @@ fn check_file(file: &File) -> Vec<Finding> {
     if name == "tests.rs" {
         return Vec::new();
     }
-    let model = name.starts_with("loom_");
+    let model = ["loom", "shuttle"].into_iter().find(|tool| name.starts_with(&format!("{tool}_")));
     let excepted =
         |path: &str| EXCEPTIONS.iter().any(|(place, what, _)| file.path == *place && path == *what);
     let code = shipped(&file.text);
     paths(&code)
         .into_iter()
-        .filter(|(path, _)| !(excepted(path) || model && path.starts_with("loom")))
+        .filter(|(path, _)| !(excepted(path) || model.is_some_and(|tool| path.starts_with(tool))))
         .filter(|(path, _)| PRIMITIVES.iter().any(|p| path == p || path.starts_with(&format!("{p}::"))))
         .map(|(path, line)| {
             let mend = "take it from crate::sync, or loom does not see it";
@@ -46,12 +46,12 @@ fn check_file(file: &File) -> Vec<Finding> {
         .collect()
 }
 
-/// All paths that begin with `std`, `core`, `alloc` or `loom`, those in nested `use` groups written out.
+/// All paths that begin with `std`, `core`, `alloc`, `loom` or `shuttle`, those in nested `use` groups written out.
 fn paths(code: &[Token<'_>]) -> Vec<(String, usize)> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < code.len() {
-        let root = ["std", "core", "alloc", "loom"].iter().any(|root| code[at].is_word(root));
+        let root = ["std", "core", "alloc", "loom", "shuttle"].iter().any(|root| code[at].is_word(root));
         if root && !continues(code, at) && separator(code, at + 1) {
             at = path(code, at, String::new(), &mut found);
         } else {
@@ -139,6 +139,8 @@ mod tests {
     fn models_name_loom_and_tests_with_real_threads_the_real_ones() {
         assert_eq!(found("anira-scheduler/src/ring/loom_ring.rs", "use loom::thread;"), NONE);
         assert_eq!(found("anira-scheduler/src/ring/loom_ring.rs", "use std::thread;"), [1]);
+        assert_eq!(found("anira-scheduler/src/ring/shuttle_ring.rs", "use shuttle::thread;"), NONE);
+        assert_eq!(found("anira-scheduler/src/ring/shuttle_ring.rs", "use loom::thread;"), [1]);
         assert_eq!(found("anira-scheduler/src/ring/tests.rs", "use std::thread;"), NONE);
     }
 
