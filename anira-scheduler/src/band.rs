@@ -55,13 +55,21 @@ impl Band {
         let mut searches = true;
         let ran = entry.run_one(&mut || {
             if std::mem::take(&mut searches) {
-                self.watch.end_search(claimed(), || view.has_work());
+                // A session that this view does not have yet may have submitted while this worker counted as looking.
+                let more = || !view.is_current(&self.registry) || view.has_work();
+                self.watch.end_search(claimed(), more);
             }
         });
         if !searches {
             self.watch.begin_search();
         }
         ran
+    }
+
+    /// This worker ends. It may have been woken for a slot, or have kept a submission from waking anybody: another looks.
+    pub(crate) fn leave(&self, seat: usize) {
+        self.watch.leave_clock(seat);
+        self.watch.end_search(!mutated("leave-without-waking"), || false);
     }
 
     /// Sleeps on `seat`, unless there is work, the list has changed, or `over` says that the worker is to end.

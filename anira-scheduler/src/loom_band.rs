@@ -92,7 +92,7 @@ fn work(band: &Band, seat: usize, over: impl Fn() -> bool) {
             }
         }
     }
-    band.watch.end_search(false, || view.has_work());
+    band.leave(seat);
 }
 
 /// Promise 6: a submission that meets a worker on its way to sleep.
@@ -200,6 +200,34 @@ fn closing_against_entering() {
         let seen = runs.load(Ordering::Relaxed);
         worker.join().unwrap();
         assert_eq!(runs.load(Ordering::Relaxed), seen, "somebody was inside after the door was closed");
+    });
+}
+
+/// A pool shrinks while a session submits: the worker that is called in was woken for the slot, or was looking and so kept
+/// another from being woken. The one that stays runs the slot.
+#[test]
+fn a_worker_is_called_in_as_it_is_woken() {
+    loom::model(|| {
+        let bands = Arc::new([Band::new(2, Order::default())]);
+        let (called_in, ran) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let theirs = ran.clone();
+        let slots = Slots::new(move || theirs.store(true, Ordering::Relaxed));
+        let (_entry, door) = attach(&bands[0], &slots);
+        let goes = thread::spawn({
+            let (bands, over) = (bands.clone(), called_in.clone());
+            // Seat 0: the first to be woken.
+            move || work(&bands[0], 0, || over.load(Ordering::Acquire))
+        });
+        let stays = thread::spawn({
+            let bands = bands.clone();
+            move || work(&bands[0], 1, || ran.load(Ordering::Relaxed))
+        });
+        called_in.store(true, Ordering::Release);
+        bands[0].watch.wake_all();
+        slots.publish();
+        announce(&*bands, &door);
+        goes.join().unwrap();
+        stays.join().unwrap();
     });
 }
 

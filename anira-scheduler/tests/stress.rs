@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anira_scheduler::ring::{Claim, Collected, Parts, Producer, Ring, StreamShape};
-use anira_scheduler::{IdlePolicy, Pool, clock};
+use anira_scheduler::{IdlePolicy, Order, Pool, clock};
 use anira_traits::{
     Attachment, Engine, Forecast, Head, Ran, Result, Scheduler, Submit, TensorView, TensorViewMut, Terms,
     Windows, Work,
@@ -101,11 +101,12 @@ impl Work for Session {
         self.ring.head()
     }
 
-    fn run_one(&self) -> Ran {
+    fn run_one(&self, claimed: &mut dyn FnMut()) -> Ran {
         self.inside.fetch_add(1, Ordering::Relaxed);
         // Unwinding drops the claim unfinished.
         let ran = catch_unwind(AssertUnwindSafe(|| match self.ring.claim() {
             Some(claim) => {
+                claimed();
                 self.run(claim);
                 Ran::Slot
             }
@@ -307,8 +308,11 @@ fn live(pool: &Pool, seed: u64) -> Weak<Session> {
     });
     let phases = 1 + dice.below(4);
     for phase in 1..=phases {
-        let mut terms = Terms::new(format!("session {seed}"), Duration::from_millis(1));
+        // Terms of all kinds: bands are dealt anew with every session that comes or goes.
+        let period = Duration::from_micros([300, 1_000, 10_000, 40_000][dice.below(4) as usize]);
+        let mut terms = Terms::new(format!("session {seed}"), period);
         terms.priority = dice.below(3) as i32;
+        terms.max_inference = period * dice.below(10) as u32 / 10;
         let (mut submit, mut attachment) = pool.attach(work.clone(), terms).unwrap();
         for _ in 0..=dice.below(2) {
             let blocks = 5 + dice.below(60);
@@ -348,8 +352,17 @@ fn live(pool: &Pool, seed: u64) -> Weak<Session> {
 fn scenario(seed: u64) {
     let mut dice = Dice::new(seed);
     let before = tasks();
-    let idle = if dice.below(2) == 0 { IdlePolicy::park() } else { IdlePolicy::default() };
-    let pool = Pool::builder().threads(1 + dice.below(8) as usize).idle(idle).build().unwrap();
+    let idle = match dice.below(4) {
+        0 => IdlePolicy::park(),
+        1 => IdlePolicy::backoff(),
+        2 => IdlePolicy::polling(Duration::from_micros(100)),
+        _ => IdlePolicy::predictive(),
+    };
+    let threads = 1 + dice.below(8) as usize;
+    let builder = Pool::builder().idle(idle).bands(1 + dice.below(3) as usize);
+    let builder = if dice.below(3) == 0 { builder.order(Order::Fifo) } else { builder };
+    let builder = if dice.below(2) == 0 { builder.threads(threads) } else { builder.threads_up_to(threads) };
+    let pool = builder.build().unwrap();
     let most = [4, 8, 16, 64][dice.below(4) as usize];
     let sessions = 1 + dice.below(most);
     let lives: Vec<_> = thread::scope(|scope| {

@@ -47,8 +47,7 @@ pub(super) fn run(inner: &Inner, ticket: &Ticket) {
         entered: Vec::with_capacity(MAX_SCOPES),
     };
     worker.work();
-    let had_clock = band.watch.leave_clock(ticket.seat);
-    band.watch.end_search(had_clock, || worker.view.has_work());
+    band.leave(ticket.seat);
 }
 
 impl Worker<'_> {
