@@ -96,21 +96,31 @@ impl Blockers {
     /// The sum of the longest slots that `count` workers may be busy with; `cost` tells what is left of a session's slot, never more
     /// than the slot.
     fn sum(&self, members: &[Member], count: usize, cost: impl Fn(usize, &Task) -> f64) -> f64 {
-        // Longest first, one entry per slot.
-        let mut held: Vec<f64> = Vec::new();
+        // Longest first, with the number of slots; together never more than `count`.
+        let mut held: Vec<(f64, usize)> = Vec::new();
+        let mut slots = 0;
         for &(most, i) in &self.longest {
-            if held.len() >= count && held.last().is_none_or(|&least| most as f64 <= least) {
+            if slots >= count && held.last().is_none_or(|&(least, _)| most as f64 <= least) {
                 break;
             }
             let Some(m) = members.get(i) else { continue };
             let cost = cost(i, &m.task);
-            let at = held.partition_point(|&other| other >= cost);
-            if cost > 0.0 && at < count {
-                held.splice(at..at, std::iter::repeat_n(cost, m.task.engines.min(count - at)));
-                held.truncate(count);
+            if cost <= 0.0 {
+                continue;
+            }
+            let engines = m.task.engines.min(count);
+            held.insert(held.partition_point(|&(other, _)| other >= cost), (cost, engines));
+            slots += engines;
+            while let Some((least, last)) = held.pop() {
+                let kept = last.saturating_sub(slots.saturating_sub(count));
+                slots -= last - kept;
+                if kept > 0 {
+                    held.push((least, kept));
+                    break;
+                }
             }
         }
-        held.iter().sum()
+        held.iter().map(|&(cost, slots)| cost * slots as f64).sum()
     }
 }
 

@@ -44,10 +44,12 @@ fn bursts_wait_for_themselves() {
 
 #[test]
 fn two_workers_share_what_stands_before() {
-    // Three equal sessions on two workers: one waits for what the other two have due, and for two slots that may have begun
-    // although they are due later (blocks may be uneven), shared out.
+    // Three equal sessions on two workers: one waits for what the other two have due, shared out.
     let terms = vec![session(100, 30); 3];
-    assert_eq!(responses(&terms, &System::new(2, 2, 1)), [Some(30 + (60 + 60) / 2); 3]);
+    assert_eq!(responses(&terms, &System::new(2, 2, 1)), [Some(60); 3]);
+    // Beside two long ones in the same band it waits for both at worst, and for half of the other short one.
+    let terms = [session(100, 20), session(100, 20), session(1000, 30), session(1000, 30)];
+    assert_eq!(responses(&terms, &System::new(2, 2, 1))[0], Some(20 + (20 + 30 + 30) / 2));
 }
 
 #[test]
