@@ -1,5 +1,6 @@
 //! The figures of the load study that the documentation states, kept true.
 #![cfg(not(loom))]
+#![allow(clippy::expect_used, reason = "a test's failure")]
 
 #[path = "../examples/load_study.rs"]
 #[allow(dead_code, reason = "the table's printing is not needed here")]
