@@ -33,6 +33,13 @@ fn others_demand_eats_slack_too() {
 }
 
 #[test]
+fn the_least_slack_of_a_band_counts() {
+    // The first has 433 us of slack; the second, which joins it, has 625, and half of that would be enough for the third.
+    let terms = [session(1333, 900), session(5000, 100), session(10_000, 300)];
+    assert_eq!(assign(&terms, 3), [0, 0, 1]);
+}
+
+#[test]
 fn three_deadline_classes_get_three_bands_or_part_where_it_hurts_most() {
     let terms = [session(1333, 300), session(10_667, 4000), session(42_667, 12_000)];
     assert_eq!(assign(&terms, 3), [0, 1, 2]);

@@ -53,6 +53,13 @@ fn two_workers_share_what_stands_before() {
 }
 
 #[test]
+fn every_start_of_a_session_in_order_may_find_a_long_slot_begun() {
+    // Two slots of its own fall into the window of 200. Before the first both long ones may run, and before the second one of them.
+    let terms = [with_deadline(session(100, 10), 200), session(10_000, 30), session(10_000, 30)];
+    assert_eq!(responses(&terms, &System::new(2, 2, 1))[0], Some(2 * 10 + (30 + 30) / 2 + 30 / 2));
+}
+
+#[test]
 fn too_much_has_no_bound() {
     let report = admission(&[session(100, 60), session(100, 60)], &System::new(1, 1, 1));
     assert!(report.sessions.iter().all(|s| s.response.is_none()));
