@@ -4,22 +4,26 @@ use anira_traits::Terms;
 
 use super::task::Task;
 
+/// How much of a session's slack blocking may take. The rest is for what a line over the demand does not see: its steps, and
+/// that several workers can all be busy with long inferences at once.
+const HALF: f64 = 0.5;
+
 /// Which deadline band serves each session, in the order of `terms`; 0 is the most urgent, all are below `bands`.
 ///
 /// Sessions stand in a line: higher priority first, then shorter deadline. A band is a stretch of that line, so a
 /// session of higher priority is never in a less urgent band than one of lower priority.
 ///
 /// **The rule.** A running inference is not interrupted within a band. So a session starts a new band if one of its inferences
-/// is longer than the slack of a session that stands before it in the band: the deadline, less what that session and all
-/// before it may ask for until then (spread over the fewest cores that could carry the whole set). Sessions of one
+/// is longer than half the slack of a session that stands before it in the band: the deadline, less what that session and all
+/// before it may ask for until then, one slot more for uneven blocks (spread over the fewest cores that could carry the whole set). Sessions of one
 /// priority and one deadline never part: neither stands in the way of the other.
 ///
 /// **The reason.** Between bands a worker is interrupted, and a long inference costs a short deadline nothing. But bands
 /// are fixed priorities, and within a band the earliest deadline first makes better use of a core (Liu and Layland 1973), so
 /// there are no more bands than blocking asks for.
 ///
-/// **Too few bands.** The rule is loosened evenly: inferences may be up to λ times as long as the slack, with the smallest λ
-/// for which the bands suffice. That keeps the worst ratio of blocking to slack as small as it can be.
+/// **Too few bands.** The rule is loosened evenly: inferences may be up to λ times as long as the slack, with the smallest λ, from
+/// one half up, for which the bands suffice. That keeps the worst ratio of blocking to slack as small as it can be.
 ///
 /// Deterministic, O(n log n). `bands` 0 counts as 1.
 #[must_use]
@@ -71,6 +75,8 @@ impl Line {
             // A class that is late already is hurt by everything, but by long inferences more.
             let slack = (deadline - demand.until(deadline) / cores).max(deadline / 1e3).max(1.0);
             let cost = class.iter().map(|(_, task)| task.cost).max().unwrap_or(0) as f64;
+            // To what comes after, uneven blocks may bring one slot more.
+            demand.start += class.iter().map(|(_, task)| task.cost as f64).sum::<f64>();
             classes.push(Class { sessions: class.iter().map(|(i, _)| *i).collect(), cost, slack });
         }
         Self { classes }
@@ -92,9 +98,9 @@ impl Line {
         if self.classes.is_empty() { 0 } else { band + 1 }
     }
 
-    /// The smallest looseness, at least 1, with which `bands` suffice.
+    /// The smallest looseness, at least [`HALF`], with which `bands` suffice.
     fn looseness(&self, bands: usize) -> f64 {
-        let (mut low, mut high) = (1.0, 1.0);
+        let (mut low, mut high) = (HALF, HALF);
         while self.cut(high, |_, _| ()) > bands {
             low = high;
             high *= 16.0;
@@ -107,7 +113,7 @@ impl Line {
                 high = middle;
             }
         }
-        if self.cut(1.0, |_, _| ()) <= bands { 1.0 } else { high }
+        if self.cut(HALF, |_, _| ()) <= bands { HALF } else { high }
     }
 }
 

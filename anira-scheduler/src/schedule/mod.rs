@@ -21,16 +21,20 @@
 //! D = zero-fill + 1 + g - hop - block.
 
 mod admission;
+mod arrivals;
 mod bands;
 mod one_worker;
 mod several;
+mod simulate;
 mod task;
 
 #[cfg(test)]
 mod tests;
 
 pub use admission::admission;
+pub use arrivals::{Arrival, Callbacks, Spread};
 pub use bands::assign;
+pub use simulate::{Finished, Outcome, SessionOutcome, Simulation, simulate};
 
 /// Which of the slots that wait in a band is run first. A user's priority stands above either.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

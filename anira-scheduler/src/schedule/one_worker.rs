@@ -6,6 +6,9 @@ use std::collections::BinaryHeap;
 use super::Order;
 use super::task::Task;
 
+/// What a step of the stairs costs, in elementary steps.
+const STEP: usize = 16;
+
 /// Sessions that are served before a group whenever they have something to run. Each may submit B + ⌈x / T⌉ slots in any
 /// interval of length x.
 #[derive(Default)]
@@ -158,9 +161,11 @@ impl<'t> Group<'t> {
             self.stairs.iter().enumerate().map(|(i, s)| Reverse((s.first, i))).collect();
         let (mut demand, mut finish, mut reached) = (self.base, 0, 0);
         while let Some(&Reverse((t, _))) = steps.peek() {
-            while let Some(Reverse((at, i))) = steps.peek().copied().filter(|Reverse((at, _))| *at == t) {
+            while let Some(Reverse((at, i))) =
+                steps.peek().copied().filter(|Reverse((at, _))| *at == t && *budget > 0)
+            {
                 steps.pop();
-                *budget = budget.saturating_sub(1);
+                *budget = budget.saturating_sub(STEP);
                 if let Some(stairs) = self.stairs.get(i) {
                     demand = demand.saturating_add(stairs.jump);
                     steps.push(Reverse((at.saturating_add(stairs.step), i)));

@@ -93,19 +93,34 @@ impl Blockers {
         Self { longest }
     }
 
-    /// The sum of the longest slots that `count` workers may be busy with, of sessions that pass `may`.
-    fn sum(&self, members: &[Member], count: usize, may: impl Fn(usize, &Task) -> bool) -> f64 {
-        let (mut left, mut sum) = (count, 0.0);
-        for &(cost, i) in &self.longest {
-            let Some(m) = members.get(i).filter(|m| may(i, &m.task)) else { continue };
-            let slots = left.min(m.task.engines);
-            sum += cost as f64 * slots as f64;
-            left -= slots;
-            if left == 0 {
+    /// The sum of the longest slots that `count` workers may be busy with; `cost` tells what is left of a session's slot, never more
+    /// than the slot.
+    fn sum(&self, members: &[Member], count: usize, cost: impl Fn(usize, &Task) -> f64) -> f64 {
+        // Longest first, with the number of slots; together never more than `count`.
+        let mut held: Vec<(f64, usize)> = Vec::new();
+        let mut slots = 0;
+        for &(most, i) in &self.longest {
+            if slots >= count && held.last().is_none_or(|&(least, _)| most as f64 <= least) {
                 break;
             }
+            let Some(m) = members.get(i) else { continue };
+            let cost = cost(i, &m.task);
+            if cost <= 0.0 {
+                continue;
+            }
+            let engines = m.task.engines.min(count);
+            held.insert(held.partition_point(|&(other, _)| other >= cost), (cost, engines));
+            slots += engines;
+            while let Some((least, last)) = held.pop() {
+                let kept = last.saturating_sub(slots.saturating_sub(count));
+                slots -= last - kept;
+                if kept > 0 {
+                    held.push((least, kept));
+                    break;
+                }
+            }
         }
-        sum
+        held.iter().map(|&(cost, slots)| cost * slots as f64).sum()
     }
 }
 
@@ -235,8 +250,21 @@ impl<'m> Window<'m> {
                     || self.order == Order::Fifo
                     || other.deadline.saturating_add(other.cycle()) > task.deadline)
         };
+        // A session's slots start in order: if one that is served later holds a worker from the start, and the session runs one at a
+        // time, then nothing of it that is served earlier is left.
+        let first = |j: usize, other: &Task| match (may(j, other), self.bounds.get(j)) {
+            (false, _) | (_, None) => 0.0,
+            (true, Some(&bound)) if other.engines == 1 => {
+                other.cost as f64 - self.work(other, bound, self.ahead(j, other))
+            }
+            (true, Some(_)) => other.cost as f64,
+        };
         let claims = self.room.claims;
-        self.blockers.sum(self.members, claims, may)
-            + (stages - 1.0) * self.blockers.sum(self.members, claims - 1, may)
+        let mut sum = self.blockers.sum(self.members, claims, first);
+        if stages > 1.0 {
+            let later = |j: usize, other: &Task| if may(j, other) { other.cost as f64 } else { 0.0 };
+            sum += (stages - 1.0) * self.blockers.sum(self.members, claims - 1, later);
+        }
+        sum
     }
 }
