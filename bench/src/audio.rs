@@ -90,30 +90,18 @@ pub(crate) fn run(options: &Options, cores: Cores) -> anyhow::Result<AudioReport
         let paced = Duration::from_secs_f64(options.seconds);
         let unpaced = (options.callbacks > 0).then(|| {
             let turns = Turns { callbacks: options.callbacks / ROUNDS, paced: false };
-            on_audio_thread(cores, || measure(sizes, turns, policy::eager(), cores))
+            measure(sizes, turns, policy::eager(), cores)
         });
         let paced = (options.seconds > 0.0).then(|| {
             let callbacks = (paced.as_secs_f64() / sizes.period().as_secs_f64() / 2.0) as usize / ROUNDS;
             let turns = Turns { callbacks: callbacks.max(1), paced: true };
-            on_audio_thread(cores, || measure(sizes, turns, IdlePolicy::default(), cores))
+            measure(sizes, turns, IdlePolicy::default(), cores)
         });
         cases.push(Case { sizes, unpaced: unpaced.transpose()?, paced: paced.transpose()? });
         bar.inc(1);
     }
     bar.finish_and_clear();
     Ok(AudioReport { cases })
-}
-
-fn on_audio_thread<R: Send>(
-    cores: Cores,
-    body: impl FnOnce() -> anyhow::Result<R> + Send,
-) -> anyhow::Result<R> {
-    let thread = || {
-        let _ = task::become_thread(cores.audio, task::AUDIO);
-        body()
-    };
-    std::thread::scope(|scope| scope.spawn(thread).join())
-        .unwrap_or_else(|_| Err(anyhow::anyhow!("the audio thread panicked")))
 }
 
 /// How long a turn is.
@@ -144,38 +132,49 @@ fn measure(sizes: Sizes, turns: Turns, idle: IdlePolicy, cores: Cores) -> anyhow
         late: 0,
         clock: 0,
     };
-    let room = || Samples::with_capacity(turns.callbacks * ROUNDS);
-    let (mut process, mut cold, mut published) = (room(), room(), room());
-    let (mut warm, mut timer) = (room(), room());
-    let (mut interrupts, mut before) = (0, Ticks::default());
-    // The round before the first is not counted.
-    for round in 0..=ROUNDS {
-        if round == 1 {
-            process = room();
-            bench.late = 0;
-            (interrupts, before) = (machine::timer_interrupts(cores.audio), Ticks::now());
-        }
-        bench.session_turn(&mut process);
-        bench.cold_turn(&mut cold, |lines, blocks| lines.copy(blocks));
-        bench.cold_turn(&mut published, |lines, blocks| lines.publish(blocks));
-        bench.warm_turn(&mut warm, &mut timer);
-    }
-    let timer = timer.summary(0).p50;
-    let process_summary = process.summary(timer);
-    Ok(Figures {
-        process: process_summary,
-        outliers: process.above(10 * (process_summary.p50 + timer)),
-        cold: cold.summary(timer),
-        published: published.summary(timer),
-        warm: warm.summary(timer),
-        timer,
-        late_samples: bench.late,
-        steal_ticks: Ticks::now().steal - before.steal,
-        timer_interrupts: machine::timer_interrupts(cores.audio) - interrupts,
-    })
+    // Made here, not there: a worker inherits the core that its maker is bound to.
+    let thread = || {
+        let _ = task::become_thread(cores.audio, task::AUDIO);
+        bench.all_turns(cores)
+    };
+    let figures = std::thread::scope(|scope| scope.spawn(thread).join());
+    figures.map_err(|_| anyhow::anyhow!("the audio thread panicked"))
 }
 
 impl Bench {
+    fn all_turns(&mut self, cores: Cores) -> Figures {
+        let turns = self.turns;
+        let room = || Samples::with_capacity(turns.callbacks * ROUNDS);
+        let (mut process, mut cold, mut published) = (room(), room(), room());
+        let (mut warm, mut timer) = (room(), room());
+        let (mut interrupts, mut before) = (0, Ticks::default());
+        // The round before the first is not counted.
+        for round in 0..=ROUNDS {
+            if round == 1 {
+                process = room();
+                self.late = 0;
+                (interrupts, before) = (machine::timer_interrupts(cores.audio), Ticks::now());
+            }
+            self.session_turn(&mut process);
+            self.cold_turn(&mut cold, |lines, blocks| lines.copy(blocks));
+            self.cold_turn(&mut published, |lines, blocks| lines.publish(blocks));
+            self.warm_turn(&mut warm, &mut timer);
+        }
+        let timer = timer.summary(0).p50;
+        let process_summary = process.summary(timer);
+        Figures {
+            process: process_summary,
+            outliers: process.above(10 * (process_summary.p50 + timer)),
+            cold: cold.summary(timer),
+            published: published.summary(timer),
+            warm: warm.summary(timer),
+            timer,
+            late_samples: self.late,
+            steal_ticks: Ticks::now().steal - before.steal,
+            timer_interrupts: machine::timer_interrupts(cores.audio) - interrupts,
+        }
+    }
+
     /// A host's work: new samples in the block, which is then in this core's cache.
     fn play(&mut self) {
         for block in &mut self.blocks {
@@ -207,7 +206,8 @@ impl Bench {
 
     fn cold_turn(&mut self, samples: &mut Samples, copy: impl Fn(&mut Lines<'_>, &mut [Vec<f32>])) {
         let mut beat = Beat::new(self.sizes.period());
-        let callbacks = if self.turns.paced { self.turns.callbacks.div_ceil(2) } else { self.turns.callbacks };
+        let callbacks =
+            if self.turns.paced { self.turns.callbacks.div_ceil(2) } else { self.turns.callbacks };
         for _ in 0..callbacks {
             self.play();
             self.reference.ask();

@@ -61,7 +61,8 @@ impl Machine {
         let model = cpuinfo.lines().find(|line| line.starts_with("model name"));
         let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let governor = format!("/sys/devices/system/cpu/cpu{}/cpufreq/scaling_governor", cores.audio);
-        let probe = std::thread::Builder::new().spawn(move || task::become_thread(cores.audio, task::AUDIO))?;
+        let probe =
+            std::thread::Builder::new().spawn(move || task::become_thread(cores.audio, task::AUDIO))?;
         Ok(Self {
             processor: model.and_then(|l| l.split(": ").nth(1)).unwrap_or("unknown").to_owned(),
             cores: std::thread::available_parallelism().map_or(0, |n| n.get()),

@@ -4,5 +4,11 @@ use crate::{report::Report, session::Cores};
 pub(crate) struct Options {}
 #[derive(serde::Serialize)]
 pub(crate) struct WakeReport {}
-pub(crate) fn run(_: &Options, _: Cores) -> anyhow::Result<WakeReport> { Ok(WakeReport {}) }
-impl Report for WakeReport { fn table(&self) -> String { String::new() } }
+pub(crate) fn run(_: &Options, _: Cores) -> anyhow::Result<WakeReport> {
+    Ok(WakeReport {})
+}
+impl Report for WakeReport {
+    fn table(&self) -> String {
+        String::new()
+    }
+}
