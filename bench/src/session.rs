@@ -14,6 +14,9 @@ use crate::task;
 /// The rate of every measurement.
 pub(crate) const RATE: f64 = 48_000.0;
 
+/// What the names of a pool's threads begin with.
+pub(crate) const WORKERS: &str = "anira-";
+
 /// Where the two sides run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cores {
