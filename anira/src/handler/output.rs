@@ -26,17 +26,6 @@ pub(super) struct Output {
     pub(super) emitted: u64,
     /// Samples that went out so far.
     pub(super) handed: u64,
-    /// Where the next sample to go out lies.
-    head: Head,
-}
-
-/// A sample of the hops, kept as what would else be divided for again and again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Head {
-    hop: u64,
-    offset: usize,
-    /// The hop's place in the ring.
-    place: usize,
 }
 
 impl Output {
@@ -52,50 +41,22 @@ impl Output {
             lost: vec![false; capacity].into_boxed_slice(),
             emitted: 0,
             handed: 0,
-            head: Head::default(),
         }
     }
 
     pub(super) fn reset(&mut self) {
         self.emitted = 0;
         self.handed = 0;
-        self.head = Head::default();
     }
 
     /// Hops whose every sample has gone out.
     pub(super) fn past(&self) -> u64 {
-        self.head.hop
+        self.handed.saturating_sub(self.zero_fill) / self.hop as u64
     }
 
     /// Hops that must have come in before `frames` more samples can go out.
     pub(super) fn needed(&self, frames: usize) -> u64 {
-        let samples = (self.handed + frames as u64).saturating_sub(self.handed.max(self.zero_fill));
-        let end = self.head.offset as u64 + samples;
-        match end {
-            0 => self.head.hop,
-            end if end <= self.hop as u64 => self.head.hop + 1,
-            end => self.head.hop + end.div_ceil(self.hop as u64),
-        }
-    }
-
-    /// Counts `frames` samples as gone that nobody was given.
-    pub(super) fn pass(&mut self, frames: usize) {
-        self.handed += frames as u64;
-        let sample = self.handed.saturating_sub(self.zero_fill);
-        let hop = sample / self.hop as u64;
-        let offset = (sample % self.hop as u64) as usize;
-        self.head = Head { hop, offset, place: (hop % self.capacity as u64) as usize };
-    }
-
-    /// Moves the head on by `n` samples, which end at the latest where its hop ends.
-    fn step(&mut self, n: usize) {
-        let head = &mut self.head;
-        head.offset += n;
-        if head.offset == self.hop {
-            head.offset = 0;
-            head.hop += 1;
-            head.place = if head.place + 1 == self.capacity { 0 } else { head.place + 1 };
-        }
+        (self.handed + frames as u64).saturating_sub(self.zero_fill).div_ceil(self.hop as u64)
     }
 
     /// Samples that will have gone out before the callback that needs the first sample of hop `hop`: exactly if every block is
@@ -141,16 +102,17 @@ impl Output {
     pub(super) fn hand_out(&mut self, sink: &mut (impl Sink + ?Sized), start: usize, frames: usize) -> u64 {
         let (mut done, mut late) = (0, 0);
         while done < frames {
+            let position = self.handed + done as u64;
             let left = frames - done;
-            if self.handed < self.zero_fill {
-                let n = left.min((self.zero_fill - self.handed).min(usize::MAX as u64) as usize);
+            let Some(sample) = position.checked_sub(self.zero_fill) else {
+                let n = left.min((self.zero_fill - position).min(usize::MAX as u64) as usize);
                 (0..self.channels).for_each(|c| sink.silence(c, start + done, n));
-                self.handed += n as u64;
                 done += n;
                 continue;
-            }
-            let Head { hop, offset, place } = self.head;
+            };
+            let (hop, offset) = (sample / self.hop as u64, (sample % self.hop as u64) as usize);
             let n = left.min(self.hop - offset);
+            let place = (hop % self.capacity as u64) as usize;
             let there = hop < self.emitted && hop + self.capacity as u64 >= self.emitted;
             if !there || self.lost.get(place).is_none_or(|lost| *lost) {
                 late += n as u64;
@@ -162,10 +124,9 @@ impl Output {
                     _ => sink.silence(channel, start + done, n),
                 }
             }
-            self.step(n);
-            self.handed += n as u64;
             done += n;
         }
+        self.handed += frames as u64;
         late
     }
 }

@@ -313,7 +313,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         let Some(output) = self.outputs.get_mut(stream) else { return Status::default() };
         if block.channels() != channels {
             (0..block.channels()).for_each(|c| block.silence(c, start, frames));
-            output.pass(frames);
+            output.handed += frames as u64;
             return Status::fault(Fault::Channels);
         }
         let late = self.bypass.hand_out(&self.producer, output, stream, block, start, frames);
