@@ -10,7 +10,9 @@ use crate::report::{Report, aligned};
 use crate::session::{Beat, BypassSession, Cores, Sizes, WORKERS, pool};
 use crate::task::{self, Usage};
 
-/// What a pool of one worker uses for sessions that were called for a while and then no more.
+/// What prepared sessions cost that are no longer called.
+///
+/// A pool of one worker; its sessions are called for a while and then no more.
 ///
 /// A host that is stopped, a bypassed plugin, a silent track: the sessions stay prepared.
 #[derive(Args)]

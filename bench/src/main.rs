@@ -49,11 +49,8 @@ Examples:
 
 #[derive(Subcommand)]
 enum What {
-    /// The cost of one callback, beside two memory copies of its size.
     Audio(audio::Options),
-    /// From a submission to the start of its inference, and what the worker's waiting costs.
     Wake(wake::Options),
-    /// What prepared sessions cost that are no longer called.
     Idle(idle::Options),
 }
 
@@ -98,7 +95,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+    fn the_command_line_is_consistent_and_every_measurement_says_what_it_is() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        for measurement in command.get_subcommands().filter(|s| s.get_name() != "help") {
+            assert!(measurement.get_long_about().is_some(), "{}", measurement.get_name());
+        }
     }
 }

@@ -19,7 +19,9 @@ use crate::samples::{Samples, Summary};
 use crate::session::{Beat, Cores, RATE, Sizes, WORKERS, pool};
 use crate::task::{self, Usage};
 
-/// How soon one worker begins, for each idle policy, at the pace of 48 kHz.
+/// From a submission to the start of its inference, and what the worker's waiting costs.
+///
+/// One worker, for each idle policy, at the pace of 48 kHz.
 ///
 /// Policies take turns, each with a pool of its own that ends with its turn. The time runs from just before the call of `process` to
 /// the first line of the engine.
