@@ -122,15 +122,17 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         if stream == 0 && frames > 0 {
             self.last_block = frames as u64;
         }
-        while !self.producer.write_all(stream, frames, &mut write) {
-            // Offline there is time to let a worker finish reading; in real time the samples are given up. So they are where
-            // nobody reads: this input runs ahead of another by more than the history holds.
-            if !self.may_wait() || !self.producer.has_unread() {
-                self.producer.skip(stream, frames);
-                break;
-            }
+        let mut written = self.producer.write_all(stream, frames, &mut write);
+        // Offline there is time to let a worker finish reading; in real time the samples are given up. So they are where
+        // nobody reads: this input runs ahead of another by more than the history holds.
+        while !written && self.may_wait() && self.producer.has_unread() {
             self.collect();
             self.submit.assist();
+            written = self.producer.write_all(stream, frames, &mut write);
+        }
+        // The last look for readers may have found that the last of them is gone.
+        if !written && !self.producer.write_all(stream, frames, &mut write) {
+            self.producer.skip(stream, frames);
         }
         self.submit_complete();
     }
@@ -141,10 +143,14 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         // Before the submission: after it, looking would take from the worker the very line that it begins with.
         self.collect();
         if self.has_whole_hop() {
-            let now = clock::now();
+            let mut now = clock::now();
             let mut published = false;
             while self.has_whole_hop() {
                 published |= self.submit_one(now);
+                if self.may_wait() {
+                    // It may have waited.
+                    now = clock::now();
+                }
             }
             if published {
                 self.submit.submitted(self.forecast(now));
