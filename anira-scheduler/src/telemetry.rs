@@ -1,6 +1,7 @@
 //! Counters and histograms of one session: written wait-free by audio thread and workers, read by anyone at any time.
 
 use anira_traits::Head;
+use crossbeam_utils::CachePadded;
 
 use crate::sync::{AtomicU64, Ordering};
 
@@ -92,17 +93,24 @@ impl HistogramSnapshot {
 /// One session's counters. All are monotonic.
 #[derive(Debug, Default)]
 pub struct Telemetry {
-    submitted: AtomicU64,
+    /// On lines of their own: the audio thread need not fetch what a worker has just counted.
+    audio: CachePadded<AudioCounters>,
     done: AtomicU64,
     failed: AtomicU64,
-    dropped: AtomicU64,
     returned: AtomicU64,
-    late_samples: AtomicU64,
-    late_blocks: AtomicU64,
     overdue: AtomicU64,
     inference: Histogram,
     wake_up: Histogram,
     slack: Histogram,
+}
+
+/// What the audio thread counts.
+#[derive(Debug, Default)]
+struct AudioCounters {
+    submitted: AtomicU64,
+    dropped: AtomicU64,
+    late_samples: AtomicU64,
+    late_blocks: AtomicU64,
 }
 
 /// One session's counters at one moment: `submitted >= done + failed + dropped`.
@@ -137,7 +145,7 @@ pub struct TelemetrySnapshot {
 impl Telemetry {
     /// A hop was submitted. Audio thread; wait-free.
     pub fn count_submitted(&self) {
-        self.submitted.fetch_add(1, Ordering::Release);
+        self.audio.submitted.fetch_add(1, Ordering::Release);
     }
 
     /// A slot ran from `started` to `ended`, with results or without. Worker; wait-free.
@@ -161,13 +169,13 @@ impl Telemetry {
 
     /// `hops` were given up before an engine saw them. Audio thread; wait-free.
     pub fn count_dropped(&self, hops: u64) {
-        self.dropped.fetch_add(hops, Ordering::Release);
+        self.audio.dropped.fetch_add(hops, Ordering::Release);
     }
 
     /// A callback lacked `samples` per channel. Audio thread; wait-free.
     pub fn count_late(&self, samples: u64) {
-        self.late_samples.fetch_add(samples, Ordering::Relaxed);
-        self.late_blocks.fetch_add(1, Ordering::Relaxed);
+        self.audio.late_samples.fetch_add(samples, Ordering::Relaxed);
+        self.audio.late_blocks.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A copy. Any thread; allocates. What ends is read before what begins, so that the sum never exceeds `submitted`.
@@ -177,19 +185,19 @@ impl Telemetry {
         let returned = self.returned.load(Ordering::Acquire);
         let done = self.done.load(Ordering::Acquire);
         let failed = self.failed.load(Ordering::Acquire);
-        let dropped = self.dropped.load(Ordering::Acquire);
+        let dropped = self.audio.dropped.load(Ordering::Acquire);
         TelemetrySnapshot {
             done,
             failed,
             dropped,
             returned,
-            late_samples: self.late_samples.load(Ordering::Relaxed),
-            late_blocks: self.late_blocks.load(Ordering::Relaxed),
+            late_samples: self.audio.late_samples.load(Ordering::Relaxed),
+            late_blocks: self.audio.late_blocks.load(Ordering::Relaxed),
             overdue: self.overdue.load(Ordering::Relaxed),
             inference: self.inference.snapshot(),
             wake_up: self.wake_up.snapshot(),
             slack: self.slack.snapshot(),
-            submitted: self.submitted.load(Ordering::Acquire),
+            submitted: self.audio.submitted.load(Ordering::Acquire),
         }
     }
 }

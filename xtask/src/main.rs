@@ -16,10 +16,12 @@ mod toolchain;
 mod tsan;
 mod workspace;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::call::Call;
 use crate::workspace::Workspace;
 
 /// Checks, tests and documents anira.
@@ -64,6 +66,16 @@ enum Verb {
     /// depend on whom, how long files are, ignored tests without a reason, unfinished work, paths of somebody's
     /// machine, line endings, what a crate's manifest has to hold, and that the README's first commands exist.
     Tidy,
+    /// Measures what anira costs on this machine: `audio`, `wake`, `idle`; `cargo xtask bench --help` says more.
+    ///
+    /// Builds the program `anira-bench`, optimised, and hands everything behind the verb to it. docs/benchmarks.md says what
+    /// each figure means.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// What to measure, and how.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Model-checks the scheduler: loom runs its hand-overs in every order within a bound.
     ///
     /// The bound is the number of involuntary thread switches per run, LOOM_MAX_PREEMPTIONS, 2 unless set. What loom
@@ -141,6 +153,11 @@ fn run(verb: &Verb, workspace: &Workspace) -> anyhow::Result<bool> {
         Verb::Test(steps) => Ok(go(&plan::test(), steps, workspace)),
         Verb::Doc { open } => plan::doc(workspace, *open).map(|()| true),
         Verb::Tidy => tidy::run(workspace).map(|()| true),
+        Verb::Bench { arguments } => {
+            let run: [OsString; 5] =
+                ["--release", "--quiet", "--package", "anira-bench", "--"].map(Into::into);
+            Call::new(workspace, "run").args(run.iter().chain(arguments)).run().map(|()| true)
+        }
         Verb::Loom { mutations: true, .. } => mutation::planted::run(workspace).map(|()| true),
         Verb::Loom { orderings: true, only, .. } => mutation::weakened::run(workspace, only).map(|()| true),
         Verb::Loom { .. } => loom::run(workspace, &mut tally::Tally::default()).map(|()| true),

@@ -30,6 +30,8 @@ pub struct StreamShape {
 pub(super) struct History {
     shape: StreamShape,
     samples: Box<[UnsafeCell<f32>]>,
+    /// Where position 0 of channel 0 lies: at the begin of a cache line, as blocks of the usual lengths then do.
+    first: usize,
     /// Loom cannot see raw slices: one tracked cell per position stands for the samples there.
     #[cfg(loom)]
     track: Box<[UnsafeTrack<()>]>,
@@ -39,13 +41,19 @@ pub(super) struct History {
 // position, and orders both by the release and acquire of the slot's state word.
 unsafe impl Sync for History {}
 
+/// Bytes.
+const LINE: usize = 64;
+
 impl History {
     pub(super) fn new(shape: StreamShape) -> Self {
-        let len = shape.channels * shape.capacity;
+        let line = LINE / size_of::<f32>();
+        let len = shape.channels * shape.capacity + 2 * line;
+        // Written, not only reserved: every page is touched here, so that no callback meets a page fault.
+        let samples: Box<[_]> = (0..len).map(|_| UnsafeCell::new(0.0)).collect();
         Self {
             shape,
-            // Written, not only reserved: every page is touched here, so that no callback meets a page fault.
-            samples: (0..len).map(|_| UnsafeCell::new(0.0)).collect(),
+            first: samples.as_ptr().align_offset(LINE).min(line),
+            samples,
             #[cfg(loom)]
             track: (0..shape.capacity).map(|_| UnsafeTrack::new(())).collect(),
         }
@@ -73,7 +81,7 @@ impl History {
         let (start, first, second) = self.locate(position, len);
         #[cfg(loom)]
         (start..start + first).chain(0..second).for_each(|i| self.track[i].with_mut(|_| ()));
-        let base = channel * self.shape.capacity;
+        let base = self.first + channel * self.shape.capacity;
         for (offset, len, done) in [(base + start, first, 0), (base, second, first)] {
             if let Some(cells) = self.samples.get(offset..offset + len) {
                 // SAFETY: the range was bounds-checked just above, `UnsafeCell<f32>` has the layout of `f32`, and by this
@@ -91,7 +99,7 @@ impl History {
     /// that were written; `channel` is below the shape's.
     pub(super) unsafe fn copy(&self, channel: usize, position: u64, target: &mut [f32]) {
         let (start, first, second) = self.locate(position, target.len());
-        let base = channel * self.shape.capacity;
+        let base = self.first + channel * self.shape.capacity;
         let (head, tail) = target.split_at_mut(first);
         for (offset, part) in [(base + start, head), (base, tail)] {
             if let Some(cells) = self.samples.get(offset..offset + part.len()) {
@@ -113,7 +121,7 @@ impl History {
         let (start, first, second) = self.locate(end - len as u64, len);
         #[cfg(loom)]
         (start..start + first).chain(0..second).for_each(|i| self.track[i].with(|_| ()));
-        let base = channel * self.shape.capacity;
+        let base = self.first + channel * self.shape.capacity;
         let slice = |offset: usize, len: usize| match self.samples.get(offset..offset + len) {
             // SAFETY: the range was bounds-checked, the layout is that of `f32`, and by this function's contract the writer
             // stays away from these positions while the span lives.

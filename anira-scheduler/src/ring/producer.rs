@@ -152,6 +152,30 @@ impl<T, X> Producer<T, X> {
         }
     }
 
+    /// Writes `len` samples of every channel at the stream's position and counts them; `write` gets the channel, each
+    /// contiguous piece and its offset. `false`: there was no [room](Self::room), and nothing was written.
+    pub fn write_all(
+        &mut self,
+        stream: usize,
+        len: usize,
+        mut write: impl FnMut(usize, &mut [f32], usize),
+    ) -> bool {
+        if self.room(stream) < len {
+            return false;
+        }
+        if let (Some(cursor), Some(history)) = (self.streams.get_mut(stream), self.ring.histories.get(stream))
+        {
+            for channel in 0..cursor.shape.channels {
+                // SAFETY: as in `write`; what `room` has shown holds for every channel.
+                unsafe {
+                    history.write(channel, cursor.position, len, |piece, at| write(channel, piece, at));
+                }
+            }
+            cursor.position += len as u64;
+        }
+        true
+    }
+
     /// Counts `len` samples of a stream as written.
     pub fn advance(&mut self, stream: usize, len: usize) {
         if let Some(cursor) = self.streams.get_mut(stream) {

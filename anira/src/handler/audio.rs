@@ -43,7 +43,7 @@ impl Status {
         Self { fault: Some(fault), ..Self::default() }
     }
 
-    fn and(self, later: Status) -> Self {
+    pub(super) fn and(self, later: Status) -> Self {
         Self { late_samples: self.late_samples + later.late_samples, fault: self.fault.or(later.fault) }
     }
 }
@@ -92,8 +92,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
         let frames = Source::frames(block);
         let mut status = Status::default();
         state.for_parts(frames, |state, start, part| {
-            let pushed = state.push(0, &*block, start, part);
-            status = status.and(pushed).and(state.pop(0, block, start, part));
+            status = status.and(state.process(block, start, part));
         });
         status
     }

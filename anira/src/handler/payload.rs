@@ -4,7 +4,41 @@
 #[derive(Clone, Debug, Default)]
 pub(super) struct Planar {
     len: usize,
-    samples: Box<[f32]>,
+    samples: Lines,
+}
+
+/// Samples on cache lines of their own: what lies before and after them stays in the audio thread's cache when a worker writes.
+#[derive(Debug, Default)]
+struct Lines {
+    memory: Box<[f32]>,
+    /// Where the samples begin, and how many there are.
+    first: usize,
+    len: usize,
+}
+
+/// Bytes: two lines, for processors that fetch them in pairs.
+const PAIR: usize = 128;
+
+impl Lines {
+    fn new(len: usize) -> Self {
+        let pair = PAIR / size_of::<f32>();
+        let memory = vec![0.0; len.next_multiple_of(pair) + pair].into_boxed_slice();
+        let first = memory.as_ptr().align_offset(PAIR).min(pair);
+        Self { memory, first, len }
+    }
+
+    fn range(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.len
+    }
+}
+
+impl Clone for Lines {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new(self.len);
+        let range = copy.range();
+        copy.memory[range].copy_from_slice(&self.memory[self.range()]);
+        copy
+    }
 }
 
 /// The contents of a slot. Allocated at prepare, never again.
@@ -17,18 +51,20 @@ pub struct Payload {
 
 impl Planar {
     pub(super) fn new(channels: usize, len: usize) -> Self {
-        Self { len, samples: vec![0.0; channels * len].into_boxed_slice() }
+        Self { len, samples: Lines::new(channels * len) }
     }
 
     pub(super) fn channel(&self, channel: usize) -> Option<&[f32]> {
-        self.samples.get(channel * self.len..(channel + 1) * self.len)
+        self.samples().get(channel * self.len..(channel + 1) * self.len)
     }
 
     pub(super) fn channel_mut(&mut self, channel: usize) -> Option<&mut [f32]> {
-        self.samples.get_mut(channel * self.len..(channel + 1) * self.len)
+        let range = self.samples.range();
+        let samples = self.samples.memory.get_mut(range)?;
+        samples.get_mut(channel * self.len..(channel + 1) * self.len)
     }
 
     pub(super) fn samples(&self) -> &[f32] {
-        &self.samples
+        self.samples.memory.get(self.samples.range()).unwrap_or_default()
     }
 }

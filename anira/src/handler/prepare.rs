@@ -221,6 +221,8 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
                 && (block * hop_out).is_multiple_of(hop_in),
             nanos_per_sample: 1e9 / host.sample_rate() * hop_in as f64 / hop_out as f64,
             nanos_per_input: 1e9 / host.sample_rate(),
+            ends_in_call: host.processing_mode() == Mode::Offline
+                || self.scheduler.timing() == SchedulerTiming::InCallback,
             wait: f64::from(self.config.blocking_ppm()) / 1e6,
             max_catch_up: self.config.max_catch_up() as u64,
         }

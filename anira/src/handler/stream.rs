@@ -57,6 +57,8 @@ pub(super) struct Timing {
     pub(super) nanos_per_sample: f64,
     /// Nanoseconds per sample of input stream 0; of output stream 0 where there is none.
     pub(super) nanos_per_input: f64,
+    /// Whether slots may be finished when the submission returns: offline, and where the scheduler runs them inside.
+    pub(super) ends_in_call: bool,
     /// The share of a block's time that a callback may wait, 0 to 1.
     pub(super) wait: f64,
     pub(super) max_catch_up: u64,
@@ -103,45 +105,33 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             let _ = self.push_silence(stream, frames);
             return Status::fault(Fault::Channels);
         }
-        self.take_in(stream, frames, |producer| {
-            for channel in 0..input.channels {
-                producer.write(stream, channel, frames, |target, offset| {
-                    block.read(channel, start + offset, target);
-                });
-            }
-        });
+        self.take_in(stream, frames, |channel, target, offset| block.read(channel, start + offset, target));
         Status::default()
     }
 
     pub(super) fn push_silence(&mut self, stream: usize, frames: usize) -> Status {
-        let Some(input) = self.inputs.get(stream).copied() else { return Status::fault(Fault::NoStream) };
-        self.take_in(stream, frames, |producer| {
-            for channel in 0..input.channels {
-                producer.write(stream, channel, frames, |target, _| target.fill(0.0));
-            }
-        });
+        if stream >= self.inputs.len() {
+            return Status::fault(Fault::NoStream);
+        }
+        self.take_in(stream, frames, |_, target, _| target.fill(0.0));
         Status::default()
     }
 
-    fn take_in(
-        &mut self,
-        stream: usize,
-        frames: usize,
-        write: impl FnOnce(&mut Producer<Payload, Crew<E, P::Worker>>),
-    ) {
+    /// Takes in samples that `write` gives: channel, target, offset.
+    fn take_in(&mut self, stream: usize, frames: usize, mut write: impl FnMut(usize, &mut [f32], usize)) {
         if stream == 0 && frames > 0 {
             self.last_block = frames as u64;
         }
+        let mut written = self.producer.write_all(stream, frames, &mut write);
         // Offline there is time to let a worker finish reading; in real time the samples are given up. So they are where
         // nobody reads: this input runs ahead of another by more than the history holds.
-        while self.producer.room(stream) < frames && self.may_wait() && self.producer.has_unread() {
+        while !written && self.may_wait() && self.producer.has_unread() {
             self.collect();
             self.submit.assist();
+            written = self.producer.write_all(stream, frames, &mut write);
         }
-        if self.producer.room(stream) >= frames {
-            write(&mut self.producer);
-            self.producer.advance(stream, frames);
-        } else {
+        // The last look for readers may have found that the last of them is gone.
+        if !written && !self.producer.write_all(stream, frames, &mut write) {
             self.producer.skip(stream, frames);
         }
         self.submit_complete();
@@ -150,19 +140,29 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     /// Submits every hop that all input streams have whole.
     fn submit_complete(&mut self) {
         self.drop_overdue();
-        let mut published = false;
-        while self.has_whole_hop() {
-            published |= self.submit_one();
-        }
-        if published {
-            self.submit.submitted(self.forecast());
-        }
+        // Before the submission: after it, looking would take from the worker the very line that it begins with.
         self.collect();
+        if self.has_whole_hop() {
+            let mut now = clock::now();
+            let mut published = false;
+            while self.has_whole_hop() {
+                published |= self.submit_one(now);
+                if self.may_wait() {
+                    // It may have waited.
+                    now = clock::now();
+                }
+            }
+            if published {
+                self.submit.submitted(self.forecast(now));
+            }
+        }
+        if self.timing.ends_in_call {
+            self.collect();
+        }
     }
 
     /// When the next hop will be complete, if blocks go on as the last one was.
-    fn forecast(&self) -> Forecast {
-        let now = clock::now();
+    fn forecast(&self, now: u64) -> Forecast {
         let (hop, have) = match self.inputs.first() {
             Some(input) => (input.hop as u64, self.producer.buffered(0)),
             None => {
@@ -191,10 +191,10 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         inputs.iter().enumerate().all(|(stream, input)| self.producer.buffered(stream) >= input.hop as u64)
     }
 
-    fn submit_one(&mut self) -> bool {
+    fn submit_one(&mut self, now: u64) -> bool {
         self.take_parameters();
         self.shared.telemetry.count_submitted();
-        let times = self.times();
+        let times = self.times(now);
         loop {
             let parameters = &self.parameters;
             let sent = self.producer.submit(times, |payload| {
@@ -216,7 +216,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                 self.shared.telemetry.count_dropped(1);
                 return false;
             }
-            self.submit.submitted(self.forecast());
+            self.submit.submitted(self.forecast(clock::now()));
             self.submit.assist();
         }
     }
@@ -227,9 +227,9 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         }
     }
 
-    /// Now, and when the first sample of the next hop will be needed, in nanoseconds.
-    fn times(&self) -> Head {
-        let (hop, submitted) = (self.producer.next_hop(), clock::now());
+    /// When it is submitted, and when the first sample of the next hop will be needed, in nanoseconds.
+    fn times(&self, submitted: u64) -> Head {
+        let hop = self.producer.next_hop();
         let samples =
             self.outputs.first().map_or(0, |o| o.until(hop, self.timing.block_out, self.timing.fixed));
         Head { submitted, deadline: submitted + (samples as f64 * self.timing.nanos_per_sample) as u64 }
@@ -271,6 +271,17 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         }
     }
 
+    /// Takes in and hands out `frames` samples of `block` from `start` on.
+    pub(super) fn process(
+        &mut self,
+        block: &mut (impl Source + Sink + ?Sized),
+        start: usize,
+        frames: usize,
+    ) -> Status {
+        let pushed = self.push(0, &*block, start, frames);
+        pushed.and(self.hand_out(0, block, start, frames, true))
+    }
+
     /// Hands out the next `frames` samples of an output stream to `block` from `start` on.
     pub(super) fn pop(
         &mut self,
@@ -278,6 +289,18 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         block: &mut (impl Sink + ?Sized),
         start: usize,
         frames: usize,
+    ) -> Status {
+        self.hand_out(stream, block, start, frames, false)
+    }
+
+    /// As [`pop`](Self::pop). `collected`: this call has looked for results already; only what is wanting is looked for again.
+    fn hand_out(
+        &mut self,
+        stream: usize,
+        block: &mut (impl Sink + ?Sized),
+        start: usize,
+        frames: usize,
+        collected: bool,
     ) -> Status {
         if self.inputs.is_empty() && stream == 0 {
             self.reference += frames as u64;
@@ -290,7 +313,9 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         };
         let channels = output.channels;
         let needed = output.needed(frames);
-        self.wait_for(stream, needed, frames);
+        if !collected || output.emitted < needed {
+            self.wait_for(stream, needed, frames);
+        }
         let Some(output) = self.outputs.get_mut(stream) else { return Status::default() };
         if block.channels() != channels {
             (0..block.channels()).for_each(|c| block.silence(c, start, frames));

@@ -48,6 +48,8 @@ const MAP: &[Arrows] = &[
         ],
         tests: &[],
     },
+    // A user of the facade like any other.
+    Arrows { name: "anira-bench", normal: &["anira"], tests: &[] },
     Arrows { name: "xtask", normal: &[], tests: &[] },
 ];
 
