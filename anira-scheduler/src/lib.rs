@@ -22,7 +22,6 @@ mod registry;
 #[cfg(not(loom))]
 mod rhythm;
 pub mod ring;
-#[cfg(not(loom))]
 pub mod schedule;
 mod sync;
 #[cfg(not(loom))]

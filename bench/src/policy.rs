@@ -1,17 +1,25 @@
 //! The idle policies that are compared. A new one has its line here, and nowhere else.
 
+use std::time::Duration;
+
 use anira::scheduler::IdlePolicy;
 use anyhow::bail;
 
 /// Every policy with its name on the command line.
 pub(crate) fn all() -> Vec<(&'static str, IdlePolicy)> {
-    vec![("default", IdlePolicy::default()), ("park", IdlePolicy::park())]
+    vec![
+        ("awake", eager()),
+        ("predictive", IdlePolicy::predictive()),
+        ("park", IdlePolicy::park()),
+        ("backoff", IdlePolicy::backoff()),
+        ("peer", IdlePolicy::polling(Duration::from_micros(100))),
+    ]
 }
 
 /// Looks for work without a pause, and gives up its core to whoever wants it: no worker begins sooner. For measurements in
 /// which the next callback is to wait for the worker.
 pub(crate) fn eager() -> IdlePolicy {
-    let mut policy = IdlePolicy::default();
+    let mut policy = IdlePolicy::spin();
     policy.spins = 0;
     policy.yields = u32::MAX;
     policy

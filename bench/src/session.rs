@@ -7,7 +7,7 @@ use anira::prelude::{
     Audio, Bypass, Control, HopProcessor, InferenceConfig, InferenceHandler, InputTensor, OutputTensor, Pool,
     Prepared,
 };
-use anira::scheduler::IdlePolicy;
+use anira::scheduler::{Affinity, IdlePolicy};
 
 use crate::task;
 
@@ -54,7 +54,12 @@ impl Sizes {
 
 /// A pool of one worker, pinned, at [`task::WORKER`]'s priority.
 pub(crate) fn pool(idle: IdlePolicy, cores: Cores) -> anira::Result<Pool> {
-    Pool::builder().threads(1).affinity([cores.worker]).priority(task::WORKER).idle(idle).build()
+    Pool::builder()
+        .threads(1)
+        .affinity(Affinity::PerWorker(vec![cores.worker]))
+        .priority(task::WORKER)
+        .idle(idle)
+        .build()
 }
 
 /// A session that passes its input through.

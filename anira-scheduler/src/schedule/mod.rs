@@ -28,7 +28,7 @@ mod several;
 mod simulate;
 mod task;
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 pub use admission::admission;
