@@ -229,17 +229,18 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     }
 }
 
-/// The fewest samples between a submission and the callback that needs its output, for a zero-fill in samples of the
-/// reference stream. Exact for blocks of one length, else a bound from below.
+/// The fewest samples between a submission and the callback that needs its output, as the scheduler's admission counts it
+/// (`anira_scheduler::schedule`, "What a session promises"), for a zero-fill in samples of the reference stream.
 fn deadline(block: BlockSize, hop: usize, zero_fill: usize) -> usize {
     match block {
-        BlockSize::Fixed(block) => {
-            // Hop j is complete in callback ceil((j + 1) * hop / block) - 1 and first heard in callback
-            // floor((zero_fill + j * hop) / block). Both repeat after block / gcd hops; a bound keeps odd pairs cheap.
-            let phases = (block / gcd(block, hop)).min(4096);
-            let slack = |j: usize| (zero_fill + j * hop) / block + 1 - ((j + 1) * hop).div_ceil(block);
-            (0..phases).map(slack).min().unwrap_or(0) * block
+        // Hop j is complete in callback ceil((j + 1) * hop / block) - 1 and first heard in callback
+        // floor((zero_fill + j * hop) / block): the same distance for every hop.
+        BlockSize::Fixed(block) if block.is_multiple_of(hop) || hop.is_multiple_of(block) => {
+            let (complete, heard) = (hop.div_ceil(block) - 1, zero_fill / block);
+            (heard.saturating_sub(complete)) * block
         }
+        // Distances differ by up to a callback: what all of them keep.
+        BlockSize::Fixed(block) => (zero_fill + 1 + gcd(block, hop)).saturating_sub(hop + block),
         BlockSize::Varying { max, .. } => (zero_fill + 2).saturating_sub(hop + max),
     }
 }
