@@ -125,14 +125,19 @@ impl Affinity {
     }
 }
 
+/// More than any system's mask of cores has bits for would be taken for another core, or for none.
+const MOST_CORES: usize = 1024;
+
 /// Pins this thread to a core, or says that the core does not exist or was refused.
 fn pin(core: usize) -> Result<usize, String> {
-    let cores = core_affinity::get_core_ids().unwrap_or_default();
-    match cores.iter().find(|id| id.id == core) {
-        Some(id) if core_affinity::set_for_current(*id) => Ok(core),
-        Some(_) => Err(format!("core {core} was refused")),
-        None => Err(format!("core {core} does not exist or is not allowed; there are {}", cores.len())),
+    // Not asked first whether it is among the allowed ones: a thread inherits the mask of who started it, and a host's thread
+    // that is pinned itself must not decide for us.
+    if core < MOST_CORES && core_affinity::set_for_current(core_affinity::CoreId { id: core }) {
+        return Ok(core);
     }
+    let allowed: Vec<usize> =
+        core_affinity::get_core_ids().unwrap_or_default().iter().map(|core| core.id).collect();
+    Err(format!("core {core} does not exist or was refused; allowed are {allowed:?}"))
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
