@@ -15,8 +15,16 @@ pub(crate) fn announce(bands: &[Band], door: &Door) {
     if !mutated("notify-without-fence") {
         fence(Ordering::SeqCst);
     }
-    if let Some(band) = bands.get(door.band.load(Ordering::Relaxed) as usize) {
+    if let Some(band) = bands.get(door.hints.band.load(Ordering::Relaxed) as usize) {
         band.watch.notify();
+    }
+}
+
+/// Looks at what [`announce`] will look at, so that the line is under way from the other core while the callback does its work.
+/// Audio thread; changes nothing.
+pub(crate) fn approach(bands: &[Band], door: &Door) {
+    if let Some(band) = bands.get(door.hints.band.load(Ordering::Relaxed) as usize) {
+        band.watch.glance();
     }
 }
 
@@ -35,7 +43,7 @@ impl Band {
     /// Takes a session in as band number `index`, also one that another band serves and that plays. Control thread.
     pub(crate) fn add(&self, index: u32, entry: &Arc<Entry>) {
         self.registry.add(entry.clone());
-        entry.door.band.store(index, Ordering::Relaxed);
+        entry.door.hints.band.store(index, Ordering::Relaxed);
         // What was submitted before the list had the session was announced elsewhere: look. The fence in here pairs with
         // the one in `announce`.
         if !mutated("move-without-a-look") {

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use anira_traits::{Head, Ran, Terms, Work, WorkerScope};
+use crossbeam_utils::CachePadded;
 
 use crate::gate::Gate;
 use crate::schedule::Order;
@@ -44,9 +45,17 @@ impl Expected {
 }
 
 /// What the audio thread of a session shares with its workers beside the ring.
+///
+/// Workers write the gate at every slot; what the audio thread needs lies on a line of its own.
 #[derive(Debug)]
 pub(crate) struct Door {
-    pub(crate) gate: Gate,
+    pub(crate) gate: CachePadded<Gate>,
+    pub(crate) hints: CachePadded<Hints>,
+}
+
+/// What the audio thread reads and writes of a [`Door`] at every submission.
+#[derive(Debug)]
+pub(crate) struct Hints {
     pub(crate) expected: Expected,
     /// The band whose workers serve the session. Changed by control threads, read by its audio thread.
     pub(crate) band: AtomicU32,
@@ -55,7 +64,8 @@ pub(crate) struct Door {
 impl Default for Door {
     fn default() -> Self {
         // In no band yet.
-        Self { gate: Gate::default(), expected: Expected::default(), band: AtomicU32::new(u32::MAX) }
+        let hints = Hints { expected: Expected::default(), band: AtomicU32::new(u32::MAX) };
+        Self { gate: CachePadded::default(), hints: CachePadded::new(hints) }
     }
 }
 
@@ -176,6 +186,6 @@ impl View {
 
     /// The earliest time from which a submission is likely and until when, of those not yet past. Nanoseconds.
     pub(crate) fn outlook(&self, now: u64) -> Option<(u64, u64)> {
-        self.list.iter().map(|entry| entry.door.expected.get()).filter(|(_, until)| *until > now).min()
+        self.list.iter().map(|entry| entry.door.hints.expected.get()).filter(|(_, until)| *until > now).min()
     }
 }

@@ -51,6 +51,11 @@ impl Watch {
         }
     }
 
+    /// Fetches the line that [`notify`](Self::notify) looks at.
+    pub(crate) fn glance(&self) {
+        std::hint::black_box(self.searching.load(Ordering::Relaxed));
+    }
+
     /// Wakes one sleeper, if there is one. Wait-free: a seat is tried once.
     fn wake_one(&self) {
         // Relaxed, here and below: the fences order what matters, and the seat's own word hands over the rest.

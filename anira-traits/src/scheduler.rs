@@ -196,6 +196,10 @@ pub trait Submit: Send + 'static {
     /// Slots were published. **Audio thread**, wait-free: at most one wake-up of a sleeping worker, never a wait.
     fn submitted(&mut self, forecast: Forecast);
 
+    /// A callback begins that will submit. **Audio thread**, wait-free: fetches what [`submitted`](Self::submitted) is going to
+    /// look at, and changes nothing.
+    fn approach(&mut self) {}
+
     /// Offline only: runs a slot on this thread, or else gives the workers time. Returns whether a slot was run.
     fn assist(&mut self) -> bool;
 }

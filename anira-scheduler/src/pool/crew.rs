@@ -217,7 +217,7 @@ impl Inner {
     }
 
     fn assign(&self, entry: &Arc<Entry>, band: usize) {
-        let before = entry.door.band.load(Ordering::Relaxed) as usize;
+        let before = entry.door.hints.band.load(Ordering::Relaxed) as usize;
         if before == band {
             return;
         }

@@ -22,7 +22,7 @@ use anira_traits::{
     Admission, Attachment, Engine, Forecast, Ran, Result, Scheduler, Submit, Terms, Timing, Work,
 };
 
-use crate::band::{Band, announce};
+use crate::band::{Band, announce, approach};
 use crate::clock;
 use crate::registry::{Door, Entry};
 use crate::rhythm::Rhythm;
@@ -187,8 +187,13 @@ pub struct PoolSubmit<W> {
 impl<W: Work> Submit for PoolSubmit<W> {
     fn submitted(&mut self, forecast: Forecast) {
         self.rounds = 0;
-        self.door.expected.set(self.rhythm.submitted(forecast).unwrap_or_default());
         announce(&self.inner.bands, &self.door);
+        // After it: the fence in there waits for what was written before.
+        self.door.hints.expected.set(self.rhythm.submitted(forecast).unwrap_or_default());
+    }
+
+    fn approach(&mut self) {
+        approach(&self.inner.bands, &self.door);
     }
 
     /// Workers come first: the caller runs a slot itself only when they do not, so that it never waits in vain.

@@ -126,7 +126,7 @@ impl Affinity {
 }
 
 /// More than any system's mask of cores has bits for would be taken for another core, or for none.
-const MOST_CORES: usize = 1024;
+const MOST_CORES: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 1024 } else { 64 };
 
 /// Pins this thread to a core, or says that the core does not exist or was refused.
 fn pin(core: usize) -> Result<usize, String> {

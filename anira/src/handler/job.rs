@@ -61,18 +61,20 @@ impl<E: Engine, W: WorkerPart> Job<E, W> {
     fn run(&self, mut claim: Claim<'_, Payload, Crew<E, W>>) -> Ran {
         let started = clock::now();
         let times = claim.times();
+        let was_broken = claim.executor().is_some_and(|crew| crew.broken.is_some());
         let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut claim)));
-        let (mut ran, mut withhold) = (Ran::Slot, false);
+        let mut ran = Ran::Slot;
         let outcome = outcome.unwrap_or_else(|payload| {
             ran = Ran::Panicked;
             let error = panicked(payload.as_ref());
             if let Some(crew) = claim.executor() {
-                // Only once: the last crew of a session goes on to answer that it is broken.
-                withhold = crew.broken.is_none();
                 crew.broken = Some(error.clone());
             }
             Err(error)
         });
+        // A crew that broke (a panic, a reset that failed) must not take slots away from those that work. Only once: the last
+        // crew of a session goes on to answer that it is broken.
+        let withhold = !was_broken && claim.executor().is_some_and(|crew| crew.broken.is_some());
         let telemetry = &self.shared.telemetry;
         telemetry.count_run(outcome.is_ok(), times, started, clock::now());
         claim.finish(outcome.is_ok(), withhold);

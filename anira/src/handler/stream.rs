@@ -122,6 +122,10 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         if stream == 0 && frames > 0 {
             self.last_block = frames as u64;
         }
+        // First of all: lines that workers wrote last are under way while this block is taken in. And not after a submission:
+        // a look would take from the worker the very line that it begins with.
+        self.submit.approach();
+        self.collect();
         let mut written = self.producer.write_all(stream, frames, &mut write);
         // Offline there is time to let a worker finish reading; in real time the samples are given up. So they are where
         // nobody reads: this input runs ahead of another by more than the history holds.
@@ -140,8 +144,6 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     /// Submits every hop that all input streams have whole.
     fn submit_complete(&mut self) {
         self.drop_overdue();
-        // Before the submission: after it, looking would take from the worker the very line that it begins with.
-        self.collect();
         if self.has_whole_hop() {
             let mut now = clock::now();
             let mut published = false;
@@ -305,6 +307,8 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         if self.inputs.is_empty() && stream == 0 {
             self.reference += frames as u64;
             self.last_block = frames as u64;
+            self.submit.approach();
+            self.collect();
             self.submit_complete();
         }
         let Some(output) = self.outputs.get(stream) else {

@@ -92,7 +92,7 @@ fn sessions_that_play_are_moved_between_bands_without_losing_a_slot() {
             submit.submitted(Forecast::default());
             receiver.recv_timeout(LONG).unwrap();
         }
-        bands.insert(submit.door.band.load(Ordering::Relaxed));
+        bands.insert(submit.door.hints.band.load(Ordering::Relaxed));
         drop(other);
     }
     assert_eq!(bands.into_iter().collect::<Vec<_>>(), [0, 1]);
