@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// Loom and shuttle build what they model, and not all that uses it.
+#![cfg_attr(any(loom, shuttle), allow(dead_code, unused_imports))]
 
 mod band;
 #[cfg(not(loom))]

@@ -18,6 +18,7 @@ pub struct Histogram {
 
 /// A histogram's contents at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct HistogramSnapshot {
     counts: Vec<u64>,
@@ -115,6 +116,7 @@ struct AudioCounters {
 
 /// One session's counters at one moment: `submitted >= done + failed + dropped`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct TelemetrySnapshot {
     /// Hops that became complete.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anira::prelude::*;
+use anira::traits::{EngineRequest, LoadRequest, Signature, TensorView, TensorViewMut};
 use anira_tests::{
     assert_same, backend, delayed, fixture, mono, plain, ramp, send, send_settled, signature, valid,
 };
@@ -235,4 +236,76 @@ fn another_session_on_the_same_pool_does_not_notice() {
 
 fn config_of_two() -> InferenceConfig {
     plain(HOP, WORST / 2)
+}
+
+/// A backend like another, whose first engines (as many as said) cannot be reset any more.
+struct Jammed<B>(B, u64);
+
+struct JammedModel<M>(M, u64, AtomicU64);
+
+struct JammedEngine<E>(E, bool);
+
+impl<B: Backend> Backend for Jammed<B> {
+    type Model = JammedModel<B::Model>;
+
+    fn name(&self) -> &str {
+        "jammed"
+    }
+
+    fn load(&self, source: &ModelSource, request: &LoadRequest) -> Result<Self::Model, Error> {
+        Ok(JammedModel(self.0.load(source, request)?, self.1, AtomicU64::new(0)))
+    }
+}
+
+impl<M: Model> Model for JammedModel<M> {
+    type Engine = JammedEngine<M::Engine>;
+
+    fn signature(&self) -> &Signature {
+        self.0.signature()
+    }
+
+    fn engine(&self, request: &EngineRequest) -> Result<Self::Engine, Error> {
+        let jammed = self.2.fetch_add(1, Ordering::SeqCst) < self.1;
+        Ok(JammedEngine(self.0.engine(request)?, jammed))
+    }
+}
+
+impl<E: Engine> Engine for JammedEngine<E> {
+    fn input(&mut self, index: usize) -> Option<TensorViewMut<'_>> {
+        self.0.input(index)
+    }
+
+    fn output(&self, index: usize) -> Option<TensorView<'_>> {
+        self.0.output(index)
+    }
+
+    fn run(&mut self) -> Result<(), Error> {
+        self.0.run()
+    }
+
+    fn reset(&mut self) -> Result<(), Error> {
+        if self.1 { Err(Error::new(ErrorKind::Engine, "jammed")) } else { self.0.reset() }
+    }
+}
+
+#[test]
+fn engines_that_cannot_be_reset_leave_their_slots_to_those_that_can() {
+    let config = InferenceConfig::builder()
+        .input(InputTensor::stream("input", HOP))
+        .output(OutputTensor::stream("output", HOP))
+        .max_inference(WORST)
+        .engines(3);
+    let mut handler = on_own_pool_with(valid(config.build()), Jammed(mono(HOP, copy), 2), 3);
+    let control = handler.control();
+    let Prepared { mut audio, report, .. } = valid(handler.prepare(&realtime()));
+    let latency = report.latency[0].samples;
+    let input = ramp(60 * HOP);
+    let (output, late) = send_settled(&mut audio, &control, &input, &[HOP; 60]);
+    assert_same(&output, &delayed(&input, latency), "before the reset all are well");
+    assert_eq!(late, 0);
+    audio.reset();
+    let (_, late) = send_settled(&mut audio, &control, &input, &[HOP; 60]);
+    // Each of the two fails the slot by which it finds out, if it ever gets one, and no other.
+    assert!(late <= 2 * HOP as u64, "{late} samples late");
+    assert_eq!(control.telemetry().failed * HOP as u64, late);
 }

@@ -130,3 +130,6 @@ impl Drop for DrivenAttachment {
         let _ = self.detach(Duration::from_secs(10));
     }
 }
+
+#[cfg(test)]
+mod tests;
