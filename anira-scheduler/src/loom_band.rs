@@ -14,7 +14,7 @@ use loom::thread;
 use crate::band::{Band, announce};
 use crate::registry::{Door, Entry, View};
 use crate::schedule::Order;
-use crate::sync::{Arc, AtomicBool, AtomicU64, DynArc, Ordering, Seat};
+use crate::sync::{Arc, AtomicBool, AtomicU64, DynArc, Ordering, Seat, fence};
 use crate::watch::Sleep;
 
 struct Nothing;
@@ -31,15 +31,16 @@ impl Engine for Nothing {
     }
 }
 
-/// A work of `pending` slots; each does what `body` says. Published and claimed as a ring's.
+/// A work of `pending` slots; each does what `body` says. Published and claimed as a ring's, with one executor.
 struct Slots<F> {
     pending: AtomicU64,
+    busy: AtomicBool,
     body: F,
 }
 
 impl<F: Fn() + Send + Sync + 'static> Slots<F> {
     fn new(body: F) -> DynArc<Self> {
-        DynArc::new(Self { pending: AtomicU64::new(0), body })
+        DynArc::new(Self { pending: AtomicU64::new(0), busy: AtomicBool::new(false), body })
     }
 
     fn publish(&self) {
@@ -51,17 +52,29 @@ impl<F: Fn() + Send + Sync + 'static> Work for Slots<F> {
     type Engine = Nothing;
 
     fn head(&self) -> Option<Head> {
-        (self.pending.load(Ordering::Acquire) > 0).then(Head::default)
+        let there = self.pending.load(Ordering::Acquire) > 0 && !self.busy.load(Ordering::Relaxed);
+        there.then(Head::default)
     }
 
     fn run_one(&self, claimed: &mut dyn FnMut()) -> Ran {
-        let claim = |n: u64| n.checked_sub(1);
-        if self.pending.fetch_update(Ordering::AcqRel, Ordering::Acquire, claim).is_err() {
-            return Ran::Nothing;
+        loop {
+            if self.pending.load(Ordering::Relaxed) == 0
+                || self.busy.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_err()
+            {
+                return Ran::Nothing;
+            }
+            let claim = |n: u64| n.checked_sub(1);
+            let owned = self.pending.fetch_update(Ordering::AcqRel, Ordering::Acquire, claim).is_ok();
+            if owned {
+                claimed();
+                (self.body)();
+            }
+            self.busy.store(false, Ordering::Release);
+            fence(Ordering::SeqCst);
+            if owned {
+                return Ran::Slot;
+            }
         }
-        claimed();
-        (self.body)();
-        Ran::Slot
     }
 }
 
@@ -140,6 +153,53 @@ fn the_last_searcher_looks_back() {
         over.store(true, Ordering::Relaxed);
         bands[0].watch.wake_all();
         workers.into_iter().for_each(|worker| worker.join().unwrap());
+    });
+}
+
+/// The race that the ring leaves to the pool: a worker gives a session's only executor back while a slot of that session
+/// waits, and turns to another session first. Nobody saw both slot and executor but this worker: it has another one woken. The
+/// other session's slot ends only after the waiting one has.
+#[test]
+fn an_executor_is_given_back_by_a_worker_that_turns_elsewhere() {
+    loom::model(|| {
+        let bands = Arc::new([Band::new(2, Order::default())]);
+        let over = Arc::new(AtomicBool::new(false));
+        // The first slot has begun; it may end; the second has run, for the urgent one and for this thread.
+        let events = Arc::new([(); 4].map(|()| Seat::default()));
+        let (runs, of_first) = (AtomicU64::new(0), events.clone());
+        let first = Slots::new(move || {
+            if runs.fetch_add(1, Ordering::Relaxed) == 0 {
+                of_first[0].wake();
+                of_first[1].wait(None);
+            } else {
+                of_first[2..].iter().for_each(Seat::wake);
+            }
+        });
+        let of_urgent = events.clone();
+        let urgent = Slots::new(move || of_urgent[2].wait(None));
+        let (_one, door) = attach(&bands[0], &first);
+        let mut terms = Terms::new("urgent", Duration::ZERO);
+        terms.priority = 1;
+        let entry = Entry::new(urgent.clone(), terms);
+        bands[0].add(0, &entry);
+        first.publish();
+        let worker = |seat: usize| {
+            let (bands, over) = (bands.clone(), over.clone());
+            thread::spawn(move || work(&bands[0], seat, || over.load(Ordering::Relaxed)))
+        };
+        let one = worker(0);
+        events[0].wait(None);
+        let other = worker(1);
+        first.publish();
+        announce(&*bands, &door);
+        urgent.publish();
+        announce(&*bands, &entry.door);
+        events[1].wake();
+        events[3].wait(None);
+        over.store(true, Ordering::Relaxed);
+        bands[0].watch.wake_all();
+        one.join().unwrap();
+        other.join().unwrap();
     });
 }
 
