@@ -17,6 +17,8 @@ mod latest;
 mod loom_band;
 #[cfg(all(test, loom))]
 mod loom_mailbox;
+#[cfg(all(test, loom))]
+mod loom_telemetry;
 mod mailbox;
 #[cfg(not(loom))]
 mod pool;
@@ -26,7 +28,6 @@ mod rhythm;
 pub mod ring;
 pub mod schedule;
 mod sync;
-#[cfg(not(loom))]
 mod telemetry;
 mod watch;
 
@@ -47,5 +48,4 @@ pub use pool::{
     PoolSubmit, Prediction, Priority, Wake, WorkerSnapshot,
 };
 pub use schedule::Order;
-#[cfg(not(loom))]
 pub use telemetry::{Histogram, HistogramSnapshot, Telemetry, TelemetrySnapshot};

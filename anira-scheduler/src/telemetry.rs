@@ -7,7 +7,8 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// Sub-buckets per octave: a bucket's bounds differ by at most an eighth.
 const STEPS: u64 = 8;
-const BUCKETS: usize = 8 * 42;
+/// Loom, to which every atomic is a burden, has one bucket for all.
+const BUCKETS: usize = if cfg!(loom) { 1 } else { 8 * 42 };
 
 /// Times in logarithmic buckets, from 1 ns to an hour.
 #[derive(Debug)]
@@ -147,7 +148,8 @@ pub struct TelemetrySnapshot {
 impl Telemetry {
     /// A hop was submitted. Audio thread; wait-free.
     pub fn count_submitted(&self) {
-        self.audio.submitted.fetch_add(1, Ordering::Release);
+        // Relaxed: who counts its end has seen the submission through the slot.
+        self.audio.submitted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A slot ran from `started` to `ended`, with results or without. Worker; wait-free.
@@ -183,7 +185,8 @@ impl Telemetry {
     /// A copy. Any thread; allocates. What ends is read before what begins, so that the sum never exceeds `submitted`.
     #[must_use]
     pub fn snapshot(&self) -> TelemetrySnapshot {
-        // Acquire: a hop seen as ended was submitted before, so `submitted`, read last, counts it.
+        // Acquire pairs with the releases above: a hop seen as ended was submitted before, so `submitted`, read last, counts it;
+        // and one seen as handed back has been counted as ended.
         let returned = self.returned.load(Ordering::Acquire);
         let done = self.done.load(Ordering::Acquire);
         let failed = self.failed.load(Ordering::Acquire);
@@ -199,7 +202,7 @@ impl Telemetry {
             inference: self.inference.snapshot(),
             wake_up: self.wake_up.snapshot(),
             slack: self.slack.snapshot(),
-            submitted: self.audio.submitted.load(Ordering::Acquire),
+            submitted: self.audio.submitted.load(Ordering::Relaxed),
         }
     }
 }

@@ -54,11 +54,12 @@ impl Ticket {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
+        // Relaxed: nothing is handed over; who calls in wakes the worker behind a fence, and joins it.
+        self.over.load(Ordering::Relaxed)
     }
 
     fn call_in(&self) {
-        self.over.store(true, Ordering::Release);
+        self.over.store(true, Ordering::Relaxed);
     }
 
     /// The worker is there.

@@ -32,7 +32,7 @@ impl Monitor {
         let body = move || {
             // Above its workers: one that computes for ever would keep it from the core otherwise.
             let _ = inner.settings.priority.above().apply();
-            while !theirs.0.load(Ordering::Acquire) {
+            while !theirs.0.load(Ordering::Relaxed) {
                 theirs.1.wait(Some(ROUND));
                 inner.replace_overdue();
             }
@@ -44,7 +44,8 @@ impl Monitor {
 
 impl Drop for Monitor {
     fn drop(&mut self) {
-        self.over.0.store(true, Ordering::Release);
+        // Relaxed: the seat's token carries it.
+        self.over.0.store(true, Ordering::Relaxed);
         self.over.1.wake();
         if let Some(thread) = self.thread.take() {
             // It waits for nobody but its clock.

@@ -32,6 +32,7 @@ pub(crate) fn find(tree: &Tree) -> Vec<Site> {
         file.is_rust()
             && file.path.starts_with("anira-scheduler/src/")
             && !(name == "tests.rs"
+                || file.path.contains("/tests/")
                 || name.starts_with("loom_")
                 || name.starts_with("shuttle_")
                 || name == "sync.rs")
@@ -105,6 +106,7 @@ mod tests { fn t() { x.load(Acquire) } }
             ("anira-scheduler/src/ring/word.rs", TEXT),
             ("anira-scheduler/src/sync.rs", "fn f() { x.load(Acquire) }"),
             ("anira-scheduler/src/ring/tests.rs", "fn f() { x.load(Acquire) }"),
+            ("anira-scheduler/src/ring/tests/a.rs", "fn f() { x.load(Acquire) }"),
             ("anira/src/lib.rs", "fn f() { x.load(Acquire) }"),
         ]);
         let sites = find(&tree);

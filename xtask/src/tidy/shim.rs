@@ -28,7 +28,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
 fn check_file(file: &File) -> Vec<Finding> {
     // Tests with real threads are compiled without loom, models with it alone.
     let name = file.path.rsplit('/').next().unwrap_or_default();
-    if name == "tests.rs" {
+    if name == "tests.rs" || file.path.contains("/tests/") {
         return Vec::new();
     }
     let model = ["loom", "shuttle"].into_iter().find(|tool| name.starts_with(&format!("{tool}_")));
@@ -142,6 +142,7 @@ mod tests {
         assert_eq!(found("anira-scheduler/src/ring/shuttle_ring.rs", "use shuttle::thread;"), NONE);
         assert_eq!(found("anira-scheduler/src/ring/shuttle_ring.rs", "use loom::thread;"), [1]);
         assert_eq!(found("anira-scheduler/src/ring/tests.rs", "use std::thread;"), NONE);
+        assert_eq!(found("anira-scheduler/src/pool/tests/crew.rs", "use std::thread;"), NONE);
     }
 
     #[test]
