@@ -78,6 +78,10 @@ struct Question {
     /// Samples of the output stream by which the model itself delays [default: 0].
     #[arg(long, value_name = "SAMPLES", allow_negative_numbers = true)]
     model_latency: Option<String>,
+    /// The whole latency that the host is told, if it should be more than the smallest; less is refused [default: the
+    /// smallest].
+    #[arg(long, value_name = "SAMPLES", allow_negative_numbers = true)]
+    declared_latency: Option<String>,
     /// Callbacks bring anything from --min-block to --host-block samples.
     #[arg(long)]
     varying_blocks: bool,
@@ -147,6 +151,9 @@ impl Question {
         if let Some(text) = &self.model_latency {
             query = query.model_latency(count("model_latency", text)?);
         }
+        if let Some(text) = &self.declared_latency {
+            query = query.declared_latency(count("declared_latency", text)?);
+        }
         let min = self.min_block.as_deref().map(|text| number("min_block", text)).transpose()?;
         match (self.varying_blocks, min) {
             (true, Some(min)) => Ok(query.blocks(Blocks::Varying { min })),
@@ -192,6 +199,7 @@ struct Answer {
     adaptation: u64,
     inference: u64,
     model: u64,
+    padding: u64,
     latency_ms: f64,
     slots: u64,
     input_ring: u64,
@@ -208,6 +216,7 @@ impl From<&Latency> for Answer {
             adaptation: latency.adaptation,
             inference: latency.inference,
             model: latency.model,
+            padding: latency.padding,
             latency_ms: latency.milliseconds(),
             slots: latency.slots,
             input_ring: latency.input_ring,
@@ -255,6 +264,9 @@ fn write_table(out: &mut impl Write, query: &LatencyQuery, latency: &Latency) ->
     row("  adaptation", latency.adaptation, "input that waits until its hop is complete")?;
     row("  inference", latency.inference, "results not ready when a callback needs them")?;
     row("  model", latency.model, "the model's own delay")?;
+    if latency.padding > 0 {
+        row("  padding", latency.padding, "what the declared latency is above the smallest")?;
+    }
     row(
         "output ring",
         latency.output_ring,
@@ -267,7 +279,9 @@ fn write_table(out: &mut impl Write, query: &LatencyQuery, latency: &Latency) ->
     writeln!(out, "{:<12} {input_ring:>9} samples {ms:>10} ms   {meaning}", "input ring")?;
     let meaning = "inferences in flight at once; a session adds its engines, for resets";
     writeln!(out, "{:<12} {:>9} {:>21}   {meaning}", "slots", latency.slots, "")?;
-    let exact = if latency.exact {
+    let exact = if latency.padding > 0 {
+        "as declared: it is enough, and so would be the padding less"
+    } else if latency.exact {
         "exact: with one sample less, some callback would come up short"
     } else {
         "upper bound: it is enough, and one sample less might be too"
@@ -321,6 +335,20 @@ mod tests {
         let drawn = json(&format!("{USUAL} --json --explain"));
         let drawing = drawn["explain"].as_str().unwrap();
         assert!(answer(&format!("{USUAL} --explain")).0.ends_with(drawing));
+    }
+
+    #[test]
+    fn a_declared_latency_is_kept_and_its_excess_told() {
+        let json = |flags: &str| serde_json::from_str::<serde_json::Value>(&answer(flags).0).unwrap();
+        let declared = json(&format!("{USUAL} --model-latency 12 --declared-latency 1000 --json"));
+        let parts = ["adaptation", "inference", "model", "padding"].map(|part| declared[part].as_u64().unwrap());
+        assert_eq!((declared["latency_samples"].as_u64(), parts), (Some(1000), [480, 480, 12, 28]));
+        let (table, _) = answer(&format!("{USUAL} --declared-latency 961 --explain"));
+        for words in ["padding            1 samples", "as declared", "handed out 960", "declared latency adds 1"] {
+            assert!(table.contains(words), "{words}: {table}");
+        }
+        let (_, refused) = answer(&format!("{USUAL} --declared-latency 959"));
+        assert!(refused.unwrap_err().to_string().starts_with("declared_latency: is 959; at least 960, "));
     }
 
     #[test]

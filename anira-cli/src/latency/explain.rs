@@ -23,7 +23,7 @@ pub(super) fn explain(out: &mut impl Write, query: &LatencyQuery, latency: &Late
 }
 
 fn explain_fixed(out: &mut impl Write, query: &LatencyQuery, latency: &Latency) -> Result<(), Error> {
-    let zero_fill = i128::from(latency.zero_fill());
+    let zero_fill = i128::from(latency.zero_fill() - latency.padding);
     let timeline = Timeline::play(query, zero_fill, MOST_COLUMNS)?;
     let last = timeline.callbacks.len().saturating_sub(1);
     let decides = timeline.decides.unwrap_or(last);
@@ -41,7 +41,10 @@ fn explain_fixed(out: &mut impl Write, query: &LatencyQuery, latency: &Latency) 
         Some(decides) => {
             let short = "samples that no collected result covers";
             writeln!(out, "Callback {decides} decides: it has handed out {zero_fill} {short}.")?;
-            writeln!(out, "The stream starts with as many zeros; no callback ever needs more.")?;
+            match latency.padding {
+                0 => writeln!(out, "The stream starts with as many zeros; no callback ever needs more.")?,
+                more => writeln!(out, "No callback ever needs more; the declared latency adds {more}.")?,
+            }
         }
         None => {
             let played = timeline.callbacks.len();
@@ -164,7 +167,7 @@ fn explain_varying(
         )?;
         match query.output.hop_out {
             hop_out if hop_out == hop => writeln!(out, ".")?,
-            hop_out => writeln!(out, " in, {} out (times {hop_out}/{hop}).", latency.zero_fill())?,
+            hop_out => writeln!(out, " in, {} out (times {hop_out}/{hop}).", latency.zero_fill() - latency.padding)?,
         }
     }
     Ok(())
