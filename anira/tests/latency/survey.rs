@@ -138,7 +138,7 @@ fn usual() -> Vec<Case> {
 }
 
 /// Blocks and hops up to 4096, up to four engines, waits in quarters, inferences of any thousandth of what the engines
-/// can do.
+/// can do, but for all of it.
 fn random(count: usize) -> Vec<Case> {
     let mut state = 0x0A11_5EEDu64;
     let mut below = |n: i64| {
@@ -151,7 +151,7 @@ fn random(count: usize) -> Vec<Case> {
     };
     let case = |_| {
         let (block, hop, engines) = (1 + below(4096), 1 + below(4096), 1 + below(4));
-        Case { block, hop, engines, inference: (engines * hop * below(1001), 1000), ratio: (below(5), 4) }
+        Case { block, hop, engines, inference: (engines * hop * below(1000), 1000), ratio: (below(5), 4) }
     };
     (0..count).map(case).collect()
 }
