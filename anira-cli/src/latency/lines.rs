@@ -177,6 +177,7 @@ mod tests {
             (("blocking_ratio", "\"0.5\""), 480),
             (("scheduling_allowance_ms", "5.1"), 1440),
             (("model_latency", "37"), 997),
+            (("declared_latency", "961"), 961),
             (("varying_blocks", "true"), 1230),
         ] {
             assert_eq!(ask(change)["latency_samples"], figure, "{change:?}");

@@ -38,7 +38,8 @@ pub(super) fn aligned(
         let samples = steps.checked_mul(step(output)).ok_or_else(overflow)?;
         match output.declared_latency {
             Some(declared) if declared != samples => {
-                let right = format!("{samples}, the smallest that all outputs, which are to be aligned, can share");
+                let right =
+                    format!("{samples}, the smallest that all outputs, which are to be aligned, can share");
                 Err(Error::config("declared_latency", declared, right))
             }
             _ => latency.raised(samples, output.hop_out, hop_in),

@@ -15,8 +15,8 @@
 //!
 //! Any thread may ask; an answer takes microseconds, allocates next to nothing and never blocks.
 
-mod declare;
 mod decimal;
+mod declare;
 mod lag;
 mod peak;
 mod query;

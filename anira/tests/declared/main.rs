@@ -5,6 +5,7 @@
 mod align;
 mod kept;
 mod refused;
+mod slack;
 
 use std::time::Duration;
 

@@ -19,10 +19,8 @@ fn one_sample_too_few_is_an_error_that_says_how_many_it_takes() {
         let error = five_ms(asked).prepare(&host).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert_eq!(error.field(), Some("output `wet`: declared_latency"));
-        let figures = [
-            format!("is {asked}; at least 972"),
-            "adaptation 480 + inference 480 + model 12".to_owned(),
-        ];
+        let figures =
+            [format!("is {asked}; at least 972"), "adaptation 480 + inference 480 + model 12".to_owned()];
         for figure in figures {
             assert!(error.to_string().contains(&figure), "{error}");
         }

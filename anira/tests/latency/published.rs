@@ -14,8 +14,7 @@ fn the_table_of_the_document_is_what_is_counted() {
     // What must hold for ever, whatever the document says.
     for row in &rows {
         assert_eq!(row.exact + row.small + row.large + row.refused, row.configurations, "{row:?}");
-        let always_exact =
-            [OURS, "Letz 2001", "hop − gcd(block, hop)", "hop − 1"].contains(&row.formula);
+        let always_exact = [OURS, "Letz 2001", "hop − gcd(block, hop)", "hop − 1"].contains(&row.formula);
         assert!(!always_exact || row.exact == row.configurations, "{row:?}");
         // The closed form is right wherever it answers.
         assert!(row.formula != "v3, formula" || row.small + row.large == 0, "{row:?}");

@@ -114,7 +114,13 @@ fn all_small(blocks: std::ops::RangeInclusive<i64>, hops: i64, steps: i64) -> Ve
             for engines in 1..=2 {
                 for ratio in RATIOS {
                     let times = 0..=steps * engines * hop;
-                    cases.extend(times.map(|time| Case { block, hop, inference: (time, steps), engines, ratio }));
+                    cases.extend(times.map(|time| Case {
+                        block,
+                        hop,
+                        inference: (time, steps),
+                        engines,
+                        ratio,
+                    }));
                 }
             }
         }
