@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anira::latency::{LatencyQuery, Rational, latency};
 use anira::prelude::*;
+use anira::traits::{Signature, TensorInfo};
 
 use super::config;
 
@@ -51,6 +52,15 @@ fn a_latency_whose_rings_no_machine_holds_is_an_error() {
     let mut handler = InferenceHandler::builder(config).backend(Bypass).build().unwrap();
     let host = HostConfig::fixed(48_000.0, 64).channels(64);
     let error = handler.prepare(&host).unwrap_err();
+    assert!(error.to_string().contains("declared latency"), "{error}");
+
+    // Output rings alone: a model that only makes sound keeps no history of any input.
+    let signature = Signature { inputs: vec![], outputs: vec![TensorInfo::f32("y", &[1, 64, 64])] };
+    let silence = FnBackend::new("silence", signature, || |_: &Inputs<'_>, _: &mut Outputs<'_>| Ok(()));
+    let output = OutputTensor::stream("y", 64).declared_latency(1 << 24);
+    let config = InferenceConfig::builder().output(output).max_inference(Duration::ZERO).build().unwrap();
+    let mut handler = InferenceHandler::builder(config).backend(silence).build().unwrap();
+    let error = handler.prepare(&HostConfig::fixed(48_000.0, 64)).unwrap_err();
     assert!(error.to_string().contains("declared latency"), "{error}");
 }
 
