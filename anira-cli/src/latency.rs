@@ -2,9 +2,12 @@
 
 mod explain;
 mod lines;
+mod svg;
 mod timeline;
+mod worst;
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use anira::latency::{Blocks, Latency, LatencyQuery, Rational, latency};
 use anira::{Error, ErrorKind};
@@ -14,8 +17,9 @@ const EXAMPLES: &str = "\
 Examples:
   A network with hops of 512 that takes up to 5 ms, in a host with blocks of 480 at 48 kHz:
     anira latency --host-block 480 --sample-rate 48000 --hop-in 512 --hop-out 512 --max-inference-ms 5
-  Why it is that much:
-    anira latency --host-block 480 --sample-rate 48000 --hop-in 512 --hop-out 512 --max-inference-ms 5 --explain
+  Why it is that much, in text and as a drawing:
+    anira latency --host-block 480 --sample-rate 48000 --hop-in 512 --hop-out 512 --max-inference-ms 5 --explain \\
+        --svg why.svg
   A host that brings 1 to 512 samples as it likes, and two engines:
     anira latency --host-block 512 --varying-blocks --sample-rate 48000 --hop-in 512 --hop-out 512 \\
         --max-inference-ms 3 --engines 2
@@ -41,9 +45,12 @@ pub(crate) struct LatencyArgs {
     /// Draw the timeline: callbacks, submissions, inferences, collection, and the callback that decides.
     #[arg(long)]
     explain: bool,
+    /// Write the timeline to this file as a drawing, too; of varying blocks, the worst sequence.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// Read questions from standard input, one JSON object a line with the flags' names and underscores for dashes; answer
     /// each with one line, a latency or an error. Blank lines are skipped.
-    #[arg(long, conflicts_with_all = ["question", "json", "explain"])]
+    #[arg(long, conflicts_with_all = ["question", "json", "explain", "svg"])]
     stdin: bool,
 }
 
@@ -78,6 +85,10 @@ struct Question {
     /// Samples of the output stream by which the model itself delays [default: 0].
     #[arg(long, value_name = "SAMPLES", allow_negative_numbers = true)]
     model_latency: Option<String>,
+    /// The whole latency that the host is told, if it should be more than the smallest; less is refused [default: the
+    /// smallest].
+    #[arg(long, value_name = "SAMPLES", allow_negative_numbers = true)]
+    declared_latency: Option<String>,
     /// Callbacks bring anything from --min-block to --host-block samples.
     #[arg(long)]
     varying_blocks: bool,
@@ -101,6 +112,10 @@ pub(crate) fn run(args: LatencyArgs, out: &mut impl Write) -> Result<(), Error> 
         let mut drawing = Vec::new();
         if args.explain {
             explain::explain(&mut drawing, &query, &latency)?;
+        }
+        if let Some(path) = &args.svg {
+            std::fs::write(path, svg::svg(&query, &latency)?)
+                .map_err(|error| Error::from(error).at(path.display().to_string()))?;
         }
         Ok((query, latency, String::from_utf8_lossy(&drawing).into_owned()))
     });
@@ -147,6 +162,9 @@ impl Question {
         if let Some(text) = &self.model_latency {
             query = query.model_latency(count("model_latency", text)?);
         }
+        if let Some(text) = &self.declared_latency {
+            query = query.declared_latency(count("declared_latency", text)?);
+        }
         let min = self.min_block.as_deref().map(|text| number("min_block", text)).transpose()?;
         match (self.varying_blocks, min) {
             (true, Some(min)) => Ok(query.blocks(Blocks::Varying { min })),
@@ -192,6 +210,7 @@ struct Answer {
     adaptation: u64,
     inference: u64,
     model: u64,
+    padding: u64,
     latency_ms: f64,
     slots: u64,
     input_ring: u64,
@@ -208,6 +227,7 @@ impl From<&Latency> for Answer {
             adaptation: latency.adaptation,
             inference: latency.inference,
             model: latency.model,
+            padding: latency.padding,
             latency_ms: latency.milliseconds(),
             slots: latency.slots,
             input_ring: latency.input_ring,
@@ -255,6 +275,9 @@ fn write_table(out: &mut impl Write, query: &LatencyQuery, latency: &Latency) ->
     row("  adaptation", latency.adaptation, "input that waits until its hop is complete")?;
     row("  inference", latency.inference, "results not ready when a callback needs them")?;
     row("  model", latency.model, "the model's own delay")?;
+    if latency.padding > 0 {
+        row("  padding", latency.padding, "what the declared latency is above the smallest")?;
+    }
     row(
         "output ring",
         latency.output_ring,
@@ -267,7 +290,9 @@ fn write_table(out: &mut impl Write, query: &LatencyQuery, latency: &Latency) ->
     writeln!(out, "{:<12} {input_ring:>9} samples {ms:>10} ms   {meaning}", "input ring")?;
     let meaning = "inferences in flight at once; a session adds its engines, for resets";
     writeln!(out, "{:<12} {:>9} {:>21}   {meaning}", "slots", latency.slots, "")?;
-    let exact = if latency.exact {
+    let exact = if latency.padding > 0 {
+        "as declared: it is enough, and so would be the padding less"
+    } else if latency.exact {
         "exact: with one sample less, some callback would come up short"
     } else {
         "upper bound: it is enough, and one sample less might be too"
@@ -321,6 +346,67 @@ mod tests {
         let drawn = json(&format!("{USUAL} --json --explain"));
         let drawing = drawn["explain"].as_str().unwrap();
         assert!(answer(&format!("{USUAL} --explain")).0.ends_with(drawing));
+    }
+
+    #[test]
+    fn a_declared_latency_is_kept_and_its_excess_told() {
+        let json = |flags: &str| serde_json::from_str::<serde_json::Value>(&answer(flags).0).unwrap();
+        let declared = json(&format!("{USUAL} --model-latency 12 --declared-latency 1000 --json"));
+        let parts =
+            ["adaptation", "inference", "model", "padding"].map(|part| declared[part].as_u64().unwrap());
+        assert_eq!((declared["latency_samples"].as_u64(), parts), (Some(1000), [480, 480, 12, 28]));
+        let (table, _) = answer(&format!("{USUAL} --declared-latency 961 --explain"));
+        for words in
+            ["padding            1 samples", "as declared", "handed out 960", "declared latency adds 1"]
+        {
+            assert!(table.contains(words), "{words}: {table}");
+        }
+        let (_, refused) = answer(&format!("{USUAL} --declared-latency 959"));
+        assert!(refused.unwrap_err().to_string().starts_with("declared_latency: is 959; at least 960, "));
+    }
+
+    /// Every command of the document that draws a figure draws the one that is there, and every figure has its command.
+    #[test]
+    fn the_figures_of_the_document_are_what_its_commands_draw() {
+        let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+        let document = std::fs::read_to_string(docs.join("latency.md")).unwrap();
+        let mut drawn = Vec::new();
+        for line in document.lines() {
+            let Some((flags, file)) =
+                line.strip_prefix("    anira latency ").and_then(|line| line.split_once(" --svg docs/"))
+            else {
+                continue;
+            };
+            let query = parsed(flags).unwrap().question.query().unwrap();
+            let drawing = svg::svg(&query, &latency(&query).unwrap()).unwrap();
+            let there = std::fs::read_to_string(docs.join(file)).unwrap_or_default();
+            assert!(
+                there == drawing,
+                "{file} is not what its command draws: run `anira latency {flags} --svg docs/{file}`"
+            );
+            assert!(document.contains(&format!("]({file})")), "{file} is not shown");
+            drawn.push(docs.join(file));
+        }
+        assert!(drawn.len() >= 5, "{drawn:?}");
+        let there = std::fs::read_dir(docs.join("figures")).unwrap().map(|entry| entry.unwrap().path());
+        for file in there.filter(|file| file.to_string_lossy().contains("latency")) {
+            assert!(drawn.contains(&file), "no command draws {}", file.display());
+        }
+    }
+
+    #[test]
+    fn a_drawing_is_written_and_what_cannot_be_drawn_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("why.svg");
+        let (table, result) = answer(&format!("{USUAL} --svg {}", path.display()));
+        assert!(result.is_ok() && table.contains("960"));
+        let drawing = std::fs::read_to_string(&path).unwrap();
+        assert!(drawing.starts_with("<svg ") && drawing.contains(">960</text>"), "{drawing}");
+        let (_, result) = answer(&format!("{USUAL} --varying-blocks --min-block 2 --svg {}", path.display()));
+        assert!(result.unwrap_err().to_string().contains("svg: varying blocks are drawn if"));
+        let missing = folder.path().join("none").join("why.svg");
+        let (_, result) = answer(&format!("{USUAL} --svg {}", missing.display()));
+        assert!(result.unwrap_err().to_string().contains("why.svg"));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct StreamPlan {
     pub strides: Strides,
     /// The model's own delay in samples (outputs only).
     pub latency: u64,
+    /// The latency that the host is told in samples, if the configuration fixes it (outputs only).
+    pub declared_latency: Option<u64>,
 }
 
 /// Distances in elements inside a stream's tensor.
@@ -45,7 +47,17 @@ impl StreamPlan {
         context: usize,
     ) -> Self {
         let strides = Strides { row: channels * (context + hop), channel: context + hop, time: 1 };
-        Self { name: name.into(), tensor, channels, hop, context, rows: 1, strides, latency: 0 }
+        Self {
+            name: name.into(),
+            tensor,
+            channels,
+            hop,
+            context,
+            rows: 1,
+            strides,
+            latency: 0,
+            declared_latency: None,
+        }
     }
 
     /// The same stream with these strides.
@@ -66,6 +78,13 @@ impl StreamPlan {
     #[must_use]
     pub fn with_latency(mut self, samples: u64) -> Self {
         self.latency = samples;
+        self
+    }
+
+    /// The same stream with this declared latency in samples, or none.
+    #[must_use]
+    pub fn with_declared_latency(mut self, samples: Option<u64>) -> Self {
+        self.declared_latency = samples;
         self
     }
 

@@ -51,6 +51,7 @@ struct OpenOutput {
     hop: usize,
     channels: Option<usize>,
     latency: u64,
+    declared_latency: Option<u64>,
 }
 
 /// Checks a configuration against a model.
@@ -166,7 +167,7 @@ impl Binding {
         let shape = given_shape(tensor.shape.as_deref(), &info.shape)?;
         let known: Option<Vec<usize>> = shape.iter().copied().collect();
         match &tensor.role {
-            OutputRole::Stream { hop, channels, latency } => {
+            OutputRole::Stream { hop, channels, latency, declared_latency } => {
                 let layout = stream_layout(tensor.layout.as_ref(), info, &shape)?;
                 self.outputs.push(OpenOutput {
                     tensor: index,
@@ -176,6 +177,7 @@ impl Binding {
                     hop: *hop,
                     channels: *channels,
                     latency: *latency,
+                    declared_latency: *declared_latency,
                 });
             }
             OutputRole::Parameter => {
@@ -205,7 +207,7 @@ impl Binding {
                 Error::config("hop", open.hop, right).of_kind(ErrorKind::Shape)
             })?;
             let plan = axes.plan(&open.layout, &open.name, open.tensor, time, open.hop, unused);
-            Ok(plan.with_latency(open.latency))
+            Ok(plan.with_latency(open.latency).with_declared_latency(open.declared_latency))
         };
         let named =
             |open: &OpenOutput| plan(open).map_err(|e: Error| e.at(format!("output `{}`", open.name)));

@@ -23,17 +23,9 @@ pub(super) fn explain(out: &mut impl Write, query: &LatencyQuery, latency: &Late
 }
 
 fn explain_fixed(out: &mut impl Write, query: &LatencyQuery, latency: &Latency) -> Result<(), Error> {
-    let zero_fill = i128::from(latency.zero_fill());
-    let timeline = Timeline::play(query, zero_fill, MOST_COLUMNS)?;
-    let last = timeline.callbacks.len().saturating_sub(1);
-    let decides = timeline.decides.unwrap_or(last);
-    // From the submission of the result that the deciding callback lacks, and one callback more on either side.
-    let lacked = timeline.callbacks.get(decides).map_or(0, |callback| callback.collected);
-    let submitted =
-        timeline.inferences.get(lacked).map_or(decides, |inference| inference.submitted_by.min(decides));
-    let first = submitted.saturating_sub(1).max((decides + 2).saturating_sub(MOST_COLUMNS));
-    let end = (decides + 2).max(first + 4).min(last + 1);
-    draw(out, query, &timeline, first..end)?;
+    let zero_fill = i128::from(latency.zero_fill() - latency.padding);
+    let timeline = Timeline::play(query, &[], zero_fill, MOST_COLUMNS)?;
+    draw(out, query, &timeline, timeline.window(MOST_COLUMNS))?;
     match timeline.decides {
         Some(_) if zero_fill == 0 => {
             writeln!(out, "No callback comes up short: every result is there when its samples are due.")?;
@@ -41,7 +33,10 @@ fn explain_fixed(out: &mut impl Write, query: &LatencyQuery, latency: &Latency) 
         Some(decides) => {
             let short = "samples that no collected result covers";
             writeln!(out, "Callback {decides} decides: it has handed out {zero_fill} {short}.")?;
-            writeln!(out, "The stream starts with as many zeros; no callback ever needs more.")?;
+            match latency.padding {
+                0 => writeln!(out, "The stream starts with as many zeros; no callback ever needs more.")?,
+                more => writeln!(out, "No callback ever needs more; the declared latency adds {more}.")?,
+            }
         }
         None => {
             let played = timeline.callbacks.len();
@@ -164,7 +159,9 @@ fn explain_varying(
         )?;
         match query.output.hop_out {
             hop_out if hop_out == hop => writeln!(out, ".")?,
-            hop_out => writeln!(out, " in, {} out (times {hop_out}/{hop}).", latency.zero_fill())?,
+            hop_out => {
+                writeln!(out, " in, {} out (times {hop_out}/{hop}).", latency.zero_fill() - latency.padding)?
+            }
         }
     }
     Ok(())

@@ -31,6 +31,8 @@ struct Line<'a> {
     scheduling_allowance_ms: Option<&'a RawValue>,
     #[serde(borrow)]
     model_latency: Option<&'a RawValue>,
+    #[serde(borrow)]
+    declared_latency: Option<&'a RawValue>,
     #[serde(default)]
     varying_blocks: bool,
     #[serde(borrow)]
@@ -73,6 +75,7 @@ fn question(line: &[u8]) -> Result<Question, Error> {
         blocking_ratio: text("blocking_ratio", line.blocking_ratio)?,
         scheduling_allowance_ms: text("scheduling_allowance_ms", line.scheduling_allowance_ms)?,
         model_latency: text("model_latency", line.model_latency)?,
+        declared_latency: text("declared_latency", line.declared_latency)?,
         varying_blocks: line.varying_blocks,
         min_block: text("min_block", line.min_block)?,
     })
@@ -174,6 +177,7 @@ mod tests {
             (("blocking_ratio", "\"0.5\""), 480),
             (("scheduling_allowance_ms", "5.1"), 1440),
             (("model_latency", "37"), 997),
+            (("declared_latency", "961"), 961),
             (("varying_blocks", "true"), 1230),
         ] {
             assert_eq!(ask(change)["latency_samples"], figure, "{change:?}");

@@ -1,13 +1,14 @@
-//! What happens when, with fixed blocks: the definition of the latency, played event by event.
+//! What happens when: the definition of the latency, played event by event.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 use anira::Error;
 use anira::latency::{LatencyQuery, Rational};
 
 /// The callbacks after which a search for the one that decides gives up.
-const MOST_CALLBACKS: i128 = 20_000;
+const MOST_CALLBACKS: usize = 20_000;
 /// The inferences after which it does.
 const MOST_INFERENCES: i128 = 100_000;
 
@@ -26,6 +27,8 @@ pub(super) struct Inference {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Callback {
     pub(super) time: Rational,
+    /// Samples that it brings.
+    pub(super) block: Rational,
     pub(super) pushed: i128,
     pub(super) submitted: usize,
     pub(super) collected: usize,
@@ -45,9 +48,14 @@ pub(super) struct Timeline {
 
 impl Timeline {
     /// Plays callbacks up to the first that falls short by `zero_fill`, and `after` more; or gives up after a number of them.
-    pub(super) fn play(query: &LatencyQuery, zero_fill: i128, after: usize) -> Result<Self, Error> {
+    /// They bring `blocks`, and host blocks from then on.
+    pub(super) fn play(
+        query: &LatencyQuery,
+        blocks: &[Rational],
+        zero_fill: i128,
+        after: usize,
+    ) -> Result<Self, Error> {
         let inference = query.max_inference.plus(query.scheduling_allowance)?.times(query.sample_rate)?;
-        let wait = query.blocking_ratio.times(query.host_block)?;
         let hop_in = i128::from(query.hop_in);
         let hop_out = i128::from(query.output.hop_out);
         let out_per_in = Rational::new(hop_out, hop_in)?;
@@ -55,10 +63,11 @@ impl Timeline {
             (0..query.engines).map(|_| Reverse(Rational::ZERO)).collect();
         let mut timeline = Self::default();
         let mut collected = 0;
-        for k in 0..MOST_CALLBACKS {
+        let mut time = Rational::ZERO;
+        for _ in 0..MOST_CALLBACKS {
             let index = timeline.callbacks.len();
-            let time = query.host_block.times(Rational::new(k, 1)?)?;
-            let end = query.host_block.times(Rational::new(k + 1, 1)?)?;
+            let block = blocks.get(index).copied().unwrap_or(query.host_block);
+            let end = time.plus(block)?;
             let complete = end.floor() / hop_in;
             while i128::try_from(timeline.inferences.len()).is_ok_and(|submitted| submitted < complete) {
                 let start = free.pop().map_or(time, |Reverse(free)| free.max(time));
@@ -71,7 +80,7 @@ impl Timeline {
                     collected_by: None,
                 });
             }
-            let until = time.plus(wait)?;
+            let until = time.plus(query.blocking_ratio.times(block)?)?;
             while let Some(done) = timeline.inferences.get_mut(collected).filter(|next| next.finish <= until)
             {
                 done.collected_by = Some(index);
@@ -82,12 +91,14 @@ impl Timeline {
             let short = handed_out.saturating_sub(covered);
             timeline.callbacks.push(Callback {
                 time,
+                block,
                 pushed: end.floor(),
                 submitted: timeline.inferences.len(),
                 collected,
                 handed_out,
                 short,
             });
+            time = end;
             if timeline.decides.is_none() && short >= zero_fill {
                 timeline.decides = Some(index);
             }
@@ -97,6 +108,18 @@ impl Timeline {
             }
         }
         Ok(timeline)
+    }
+
+    /// The callbacks to look at, at most about `most`: from before the submission of the result that the deciding one lacks,
+    /// to one after it.
+    pub(super) fn window(&self, most: usize) -> Range<usize> {
+        let last = self.callbacks.len().saturating_sub(1);
+        let decides = self.decides.unwrap_or(last);
+        let lacked = self.callbacks.get(decides).map_or(0, |callback| callback.collected);
+        let submitted =
+            self.inferences.get(lacked).map_or(decides, |inference| inference.submitted_by.min(decides));
+        let first = submitted.saturating_sub(1).max((decides + 2).saturating_sub(most));
+        first..(decides + 2).max(first + 4).min(last + 1)
     }
 }
 
@@ -122,7 +145,7 @@ mod tests {
             let query =
                 LatencyQuery::new(block, 48_000u32, hop, hop, seconds).engines(engines).blocking_ratio(ratio);
             let zero_fill = i128::from(latency(&query).unwrap().zero_fill());
-            let timeline = Timeline::play(&query, zero_fill, 50).unwrap();
+            let timeline = Timeline::play(&query, &[], zero_fill, 50).unwrap();
             let decides = timeline.decides.unwrap();
             assert_eq!(timeline.callbacks[decides].short, zero_fill);
             assert!(timeline.callbacks[..decides].iter().all(|callback| callback.short < zero_fill));

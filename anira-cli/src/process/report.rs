@@ -46,6 +46,7 @@ struct Parts {
     adaptation: u64,
     inference: u64,
     model: u64,
+    padding: u64,
 }
 
 /// A distribution of times in microseconds.
@@ -94,6 +95,7 @@ impl<'a> Report<'a> {
                 adaptation: latency.adaptation,
                 inference: latency.inference,
                 model: latency.model,
+                padding: latency.padding,
             },
             callbacks: played.callbacks,
             inferences: telemetry.done,
@@ -119,7 +121,7 @@ impl<'a> Report<'a> {
     pub(super) fn summary(&self, log: &mut impl Write) -> Result<()> {
         let rate = f64::from(self.sample_rate);
         let ms = |samples: u64| samples as f64 * 1000.0 / rate;
-        let Parts { adaptation, inference, model } = self.latency;
+        let Parts { adaptation, inference, model, padding } = self.latency;
         writeln!(
             log,
             "processed: {} frames, {} channels, {} Hz, by {} ({})",
@@ -128,12 +130,13 @@ impl<'a> Report<'a> {
         writeln!(
             log,
             "latency: {} samples ({:.2} ms) = adaptation {adaptation} ({:.2} ms) + inference {inference} ({:.2} ms) \
-             + model {model} ({:.2} ms){}",
+             + model {model} ({:.2} ms){}{}",
             self.latency_samples,
             ms(self.latency_samples),
             ms(adaptation),
             ms(inference),
             ms(model),
+            if padding > 0 { format!(" + padding {padding} ({:.2} ms)", ms(padding)) } else { String::new() },
             if self.compensated { ", taken off" } else { "" }
         )?;
         writeln!(

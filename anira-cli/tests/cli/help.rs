@@ -30,7 +30,8 @@ fn every_fixed_argument_is_there() {
         (
             "latency",
             "--host-block --sample-rate --hop-in --hop-out --max-inference-ms --engines --blocking-ratio \
-                     --scheduling-allowance-ms --model-latency --varying-blocks --min-block --json --explain --stdin",
+                     --scheduling-allowance-ms --model-latency --declared-latency --varying-blocks --min-block --json \
+                     --explain --svg --stdin",
         ),
     ];
     for (command, arguments) in all {

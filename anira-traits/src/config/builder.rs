@@ -26,6 +26,7 @@ impl InferenceConfigBuilder {
             priority: 0,
             sample_rate: None,
             max_catch_up: 4,
+            align_outputs: false,
         };
         Self { config, blocking_ratio: 0.0 }
     }
@@ -90,6 +91,14 @@ impl InferenceConfigBuilder {
     #[must_use]
     pub fn max_catch_up(mut self, hops: usize) -> Self {
         self.config.max_catch_up = hops;
+        self
+    }
+
+    /// Whether all output streams are delayed by the same time: the smallest that is enough for each and a whole number of
+    /// samples in each. Unless set, every output has its own smallest latency.
+    #[must_use]
+    pub fn align_outputs(mut self, align: bool) -> Self {
+        self.config.align_outputs = align;
         self
     }
 
@@ -204,10 +213,12 @@ impl InferenceConfig {
 
     fn check_output_role(&self, name: &str, role: &OutputRole) -> Result<()> {
         match role {
-            OutputRole::Stream { hop, channels, latency } => {
+            OutputRole::Stream { hop, channels, latency, declared_latency } => {
                 check_extent("hop", *hop, 1)?;
                 check_extent("channels", channels.unwrap_or(1), 1)?;
-                check_extent("latency", usize::try_from(*latency).unwrap_or(usize::MAX), 0)
+                let samples = |latency: u64| usize::try_from(latency).unwrap_or(usize::MAX);
+                check_extent("latency", samples(*latency), 0)?;
+                check_extent("declared_latency", samples(declared_latency.unwrap_or(0)), 0)
             }
             OutputRole::Parameter => Ok(()),
             OutputRole::State if self.inputs.iter().any(|t| feeds(t, name)) => Ok(()),
@@ -310,6 +321,10 @@ mod tests {
         refused(plain().input(InputTensor::stream("z", 1).context(usize::MAX)), &["context"]);
         refused(plain().input(InputTensor::stream("z", 1).channels(0)), &["channels", "is 0"]);
         refused(plain().output(OutputTensor::stream("z", 1).latency(u64::MAX)), &["latency"]);
+        refused(
+            plain().output(OutputTensor::stream("z", 1).declared_latency(1 << 25)),
+            &["output `z`", "declared_latency", "33554432", "16777216"],
+        );
         refused(plain().output(OutputTensor::stream("z", 0)), &["output `z`", "hop"]);
         refused(plain().input(InputTensor::stream("x", 64)), &["`x`", "twice"]);
         refused(plain().output(OutputTensor::stream("y", 64)), &["`y`", "twice"]);

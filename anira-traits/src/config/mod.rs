@@ -48,6 +48,7 @@ pub struct InferenceConfig {
     priority: i32,
     sample_rate: Option<f64>,
     max_catch_up: usize,
+    align_outputs: bool,
 }
 
 impl InferenceConfig {
@@ -116,6 +117,12 @@ impl InferenceConfig {
     #[must_use]
     pub fn max_catch_up(&self) -> usize {
         self.max_catch_up
+    }
+
+    /// Whether all output streams are delayed by the same time.
+    #[must_use]
+    pub fn align_outputs(&self) -> bool {
+        self.align_outputs
     }
 
     /// Whether any input is a state that the library feeds back.

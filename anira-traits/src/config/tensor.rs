@@ -46,6 +46,8 @@ pub enum OutputRole {
         channels: Option<usize>,
         /// The model's own delay, in samples of this stream.
         latency: u64,
+        /// The latency that the host is told, in samples of this stream; `None`: the smallest that holds.
+        declared_latency: Option<u64>,
     },
     /// Read by the user after an inference.
     Parameter,
@@ -168,7 +170,7 @@ impl OutputTensor {
     /// A stream that yields `hop` samples per channel and inference.
     #[must_use]
     pub fn stream(name: impl Into<String>, hop: usize) -> Self {
-        Self::new(name, OutputRole::Stream { hop, channels: None, latency: 0 })
+        Self::new(name, OutputRole::Stream { hop, channels: None, latency: 0, declared_latency: None })
     }
 
     /// A tensor that the user may read after an inference.
@@ -197,6 +199,16 @@ impl OutputTensor {
     pub fn latency(mut self, samples: u64) -> Self {
         if let OutputRole::Stream { latency, .. } = &mut self.role {
             *latency = samples;
+        }
+        self
+    }
+
+    /// The same stream with exactly this whole latency, the model's own included, kept by more zeros at its start: a session
+    /// whose smallest latency is above it is refused. Other roles are left as they are.
+    #[must_use]
+    pub fn declared_latency(mut self, samples: u64) -> Self {
+        if let OutputRole::Stream { declared_latency, .. } = &mut self.role {
+            *declared_latency = Some(samples);
         }
         self
     }

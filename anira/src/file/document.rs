@@ -33,6 +33,8 @@ pub struct ConfigFile {
     pub(super) priority: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) max_catch_up: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) align_outputs: Option<bool>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) engine: BTreeMap<String, EngineEntry>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

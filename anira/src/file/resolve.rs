@@ -96,6 +96,7 @@ impl ConfigFile {
             }
             builder = builder.max_catch_up(hops);
         }
+        builder = builder.align_outputs(self.align_outputs.unwrap_or(false));
         builder.build()
     }
 

@@ -47,6 +47,8 @@ pub(super) struct OutputEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) latency: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) declared_latency: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) layout: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) shape: Option<Vec<usize>>,
@@ -164,10 +166,11 @@ impl OutputEntry {
             ("hop", self.hop.is_some()),
             ("channels", self.channels.is_some()),
             ("latency", self.latency.is_some()),
+            ("declared_latency", self.declared_latency.is_some()),
             ("layout", self.layout.is_some() || over.is_some_and(|o| o.layout.is_some())),
         ];
         let (role, belonging): (_, &[&str]) = match self.role {
-            OutputKind::Stream => ("stream", &["hop", "channels", "latency", "layout"]),
+            OutputKind::Stream => ("stream", &["hop", "channels", "latency", "declared_latency", "layout"]),
             OutputKind::Parameter => ("parameter", &[]),
             OutputKind::State => ("state", &[]),
         };
@@ -177,6 +180,7 @@ impl OutputEntry {
                 hop: self.hop.ok_or_else(missing_hop).map_err(at)?,
                 channels: self.channels,
                 latency: self.latency.unwrap_or(0),
+                declared_latency: self.declared_latency,
             },
             OutputKind::Parameter => OutputRole::Parameter,
             OutputKind::State => OutputRole::State,
@@ -200,14 +204,16 @@ impl OutputEntry {
             hop: None,
             channels: None,
             latency: None,
+            declared_latency: None,
             layout: tensor.layout.as_ref().map(Layout::to_string),
             shape: tensor.shape.clone(),
             model_name: tensor.model_name.clone(),
         };
         match &tensor.role {
-            OutputRole::Stream { hop, channels, latency } => {
+            OutputRole::Stream { hop, channels, latency, declared_latency } => {
                 (entry.hop, entry.channels) = (Some(*hop), *channels);
                 entry.latency = (*latency > 0).then_some(*latency);
+                entry.declared_latency = *declared_latency;
             }
             OutputRole::Parameter => entry.role = OutputKind::Parameter,
             OutputRole::State => entry.role = OutputKind::State,

@@ -16,6 +16,7 @@ warm_up = 3
 blocking_ratio = 0.25
 priority = -2
 max_catch_up = 6
+align_outputs = true
 
 [engine.rten]
 file = "amp.onnx"
@@ -60,6 +61,7 @@ name = "out"
 role = "stream"
 hop = 64
 latency = 7
+declared_latency = 400
 
 [[output]]
 name = "h_out"
@@ -105,7 +107,7 @@ fn lstm() -> InferenceConfig {
         .input(InputTensor::parameter("gain", [0.5]))
         .input(InputTensor::state("h_in", "h_out").initial([0.0, 0.25]))
         .input(InputTensor::constant("flag", [1.0]))
-        .output(OutputTensor::stream("out", 64).latency(7))
+        .output(OutputTensor::stream("out", 64).latency(7).declared_latency(400))
         .output(OutputTensor::state("h_out"))
         .output(OutputTensor::parameter("level"))
         .sample_rate(48e3)
@@ -114,6 +116,7 @@ fn lstm() -> InferenceConfig {
         .blocking_ratio(0.25)
         .priority(-2)
         .max_catch_up(6)
+        .align_outputs(true)
         .build()
         .unwrap()
 }
@@ -247,6 +250,10 @@ fn a_field_belongs_to_a_role() {
         &output("parameter", "latency = 1"),
         &["output `z`", "latency", "role `parameter`", "leave it out"],
     );
+    refused(
+        &output("parameter", "declared_latency = 1"),
+        &["output `z`", "declared_latency", "role `parameter`"],
+    );
     refused(&output("state", "hop = 1"), &["output `z`", "hop", "role `state`"]);
     let over = input("parameter", "") + "[engine.rten.input.z]\nlayout = \"T\"";
     refused(&over, &["input `z`", "layout", "role `parameter`"]);
@@ -284,6 +291,8 @@ fn values_out_of_range_are_named() {
         &small("").replacen("hop = 64", "hop = 64\ncontext = 9223372036854775807", 1),
         &["input `x`", "context"],
     );
+    refused(&(small("") + "declared_latency = 16777217"), &["output `y`", "declared_latency", "16777217"]);
+    refused(&(small("") + "declared_latency = -1"), &["declared_latency", "a whole number, 0 or more"]);
     refused(&(small("") + "shape = [4294967296, 4294967296]"), &["output `y`", "shape", "2^31"]);
     refused(&(small("") + "layout = \"NCHW\""), &["output `y`", "layout", "NCHW", "NCT"]);
     let parameter =

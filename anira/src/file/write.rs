@@ -25,6 +25,7 @@ impl ConfigFile {
             blocking_ratio: (config.blocking_ppm() > 0).then(|| f64::from(config.blocking_ppm()) / 1e6),
             priority: (config.priority() != 0).then_some(config.priority()),
             max_catch_up: (catch_up != 4).then_some(catch_up),
+            align_outputs: config.align_outputs().then_some(true),
             engine: Default::default(),
             input: config.inputs().iter().map(InputEntry::of).collect::<Result<_>>()?,
             output: config.outputs().iter().map(OutputEntry::of).collect::<Result<_>>()?,

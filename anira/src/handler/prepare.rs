@@ -20,7 +20,7 @@ use super::report::{PrepareReport, Prepared};
 use super::running::{Closed, Running};
 use super::stream::{Input, Streams, Timing};
 use super::{EngineOf, InferenceHandler};
-use crate::latency::{Latency, LatencyQuery, Rational, StreamHops, latencies};
+use crate::latency::{Latency, LatencyQuery, Rational, StreamHops, latencies_of};
 
 /// The numbers of one session, before anything is allocated.
 pub(super) struct Sizes {
@@ -57,16 +57,22 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         };
         let query = LatencyQuery::for_host(host, hop_in as u64, hop_in as u64, max_inference)?
             .engines(plan.engines.min(workers) as u64)
-            .blocking_ratio(Rational::new(i128::from(self.config.blocking_ppm()), 1_000_000)?);
+            .blocking_ratio(Rational::new(i128::from(self.config.blocking_ppm()), 1_000_000)?)
+            .align(self.config.align_outputs());
         // A session without output streams is still submitted, run and collected: it needs slots.
         let streams: Vec<StreamHops> = match plan.outputs.as_slice() {
             [] => vec![StreamHops::new(hop_in as u64)],
             outputs => outputs
                 .iter()
-                .map(|o| StreamHops { model_latency: o.latency, ..StreamHops::new(o.hop as u64) })
+                .map(|o| StreamHops {
+                    hop_out: o.hop as u64,
+                    model_latency: o.latency,
+                    declared_latency: o.declared_latency,
+                })
                 .collect(),
         };
-        let mut latency = latencies(&query, &streams)?;
+        let name = |index: usize| plan.outputs.get(index).map_or("", |o| &o.name);
+        let mut latency = latencies_of(&query, &streams, |index| format!("output `{}`", name(index)))?;
         let slots = latency.iter().map(|l| l.slots).max().unwrap_or(1) as usize + plan.engines;
         latency.truncate(plan.outputs.len());
         Ok(Sizes { plan, latency, slots, max_inference })
@@ -103,7 +109,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         let Sizes { plan, latency, slots, max_inference } = sizes;
         let max_block = host.block_size().max();
         let histories = histories(&plan, slots, max_block, self.config.max_catch_up(), &latency);
-        check_memory(&histories, &plan, slots)?;
+        check_memory(&histories, &plan, slots, &latency)?;
         let layout = Arc::new(Layout {
             input_channels: plan.inputs.iter().map(|s| s.channels).collect(),
             output_channels: plan.outputs.iter().map(|s| s.channels).collect(),
@@ -121,7 +127,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         let work = Arc::new(Job::new(producer.ring().clone(), self.shared.clone(), closed.clone()));
         let (submit, attachment) =
             self.scheduler.attach(work, self.terms(host, &plan, max_inference, &latency))?;
-        let bytes = bytes(&histories, &plan, slots) as usize;
+        let bytes = bytes(&histories, &plan, slots, &latency) as usize;
         let streams = Streams {
             producer,
             submit,
@@ -305,19 +311,31 @@ fn bypass(plan: &SessionPlan) -> Bypass {
 /// The most sample memory that one session may ask for.
 const MAX_BYTES: u128 = 4 << 30;
 
-fn check_memory(histories: &[StreamShape], plan: &SessionPlan, slots: usize) -> Result<()> {
-    let bytes = bytes(histories, plan, slots);
+fn check_memory(
+    histories: &[StreamShape],
+    plan: &SessionPlan,
+    slots: usize,
+    latency: &[Latency],
+) -> Result<()> {
+    let bytes = bytes(histories, plan, slots, latency);
     if bytes <= MAX_BYTES {
         return Ok(());
     }
-    let right = "at most 4 GiB of sample memory; hops, contexts, channels or the host's block are too large";
+    let right = "at most 4 GiB of sample memory; hops, contexts, channels, a declared latency or the host's block are too large";
     Err(Error::config("memory", format_args!("{bytes} bytes"), right).of_kind(ErrorKind::Host))
 }
 
-fn bytes(histories: &[StreamShape], plan: &SessionPlan, slots: usize) -> u128 {
+fn bytes(histories: &[StreamShape], plan: &SessionPlan, slots: usize, latency: &[Latency]) -> u128 {
     let product = |factors: [usize; 3]| factors.iter().map(|f| *f as u128).product::<u128>();
     let input: u128 = histories.iter().map(|h| product([h.channels, h.capacity, 1])).sum();
     let output: u128 =
         plan.outputs.iter().map(|o| product([o.channels * plan.lanes, o.hop, 2 * slots])).sum();
-    (input + output) * size_of::<f32>() as u128
+    // What the output rings hold besides: nearly nothing, unless somebody declared a large latency.
+    let padding: u128 = plan
+        .outputs
+        .iter()
+        .zip(latency)
+        .map(|(o, l)| product([o.channels, plan.lanes, usize::try_from(l.padding).unwrap_or(usize::MAX)]))
+        .sum();
+    (input + output + padding) * size_of::<f32>() as u128
 }

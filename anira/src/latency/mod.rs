@@ -16,6 +16,7 @@
 //! Any thread may ask; an answer takes microseconds, allocates next to nothing and never blocks.
 
 mod decimal;
+mod declare;
 mod lag;
 mod peak;
 mod query;
@@ -33,7 +34,7 @@ use rational::overflow;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Latency {
-    /// What the host is told: the sum of the three parts.
+    /// What the host is told: the sum of the four parts.
     pub samples: u64,
     /// The part that comes from blocks and hops that don't fit each other: the zero-fill if inferences took no time.
     pub adaptation: u64,
@@ -41,10 +42,14 @@ pub struct Latency {
     pub inference: u64,
     /// The model's own latency.
     pub model: u64,
-    /// Whether one sample less would be too few. Otherwise it may be: the figure is a proven upper bound.
+    /// The part that was asked for: what a declared latency, or that of an output to be aligned with, is above the sum of the
+    /// other parts.
+    pub padding: u64,
+    /// Whether one sample less would be too few, but for the padding. Otherwise it may be: the figure is a proven upper bound.
     pub exact: bool,
     /// Inferences that may be submitted and not collected at once. A session that marks slots void at a reset needs as
-    /// many more as it has engines.
+    /// many more as it has engines. Padding adds a slot for each hop of it, up to 64: an inference that takes longer than
+    /// declared delays those behind it, which then wait in slots.
     pub slots: u64,
     /// Samples per channel that the input history of the reference stream must hold, besides the context:
     /// `(slots + engines)·hop_in + ⌈host_block⌉`.
@@ -57,10 +62,10 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// The zeros at the start of the output stream, without the model's own latency: adaptation and inference.
+    /// The zeros at the start of the output stream, all but the model's own latency: adaptation, inference and padding.
     #[must_use]
     pub fn zero_fill(&self) -> u64 {
-        self.adaptation + self.inference
+        self.adaptation + self.inference + self.padding
     }
 
     /// The whole latency in milliseconds, for people to read.
@@ -79,18 +84,33 @@ impl Latency {
 /// [`ErrorKind::Config`] names a field that cannot be. [`ErrorKind::Overload`]: the engines cannot keep up, whatever the
 /// latency; with the figures, and what would help.
 pub fn latency(query: &LatencyQuery) -> Result<Latency> {
-    Plan::new(query)?.output(query.output)
+    let plan = Plan::new(query)?;
+    declare::declared(plan.output(query.output)?, query.output, query.hop_in)
 }
 
-/// [`latency`] of several output streams of one session, each its own minimum; the query's own output is ignored.
+/// [`latency`] of several output streams of one session, each its own minimum unless declared or
+/// [aligned](LatencyQuery::align); the query's own output is ignored.
 ///
 /// # Errors
 /// Those of [`latency`]; an output's error names its index.
 pub fn latencies(query: &LatencyQuery, outputs: &[StreamHops]) -> Result<Vec<Latency>> {
+    latencies_of(query, outputs, |index| format!("outputs[{index}]"))
+}
+
+/// [`latencies`], whose errors call an output by its name.
+pub(crate) fn latencies_of(
+    query: &LatencyQuery,
+    outputs: &[StreamHops],
+    name: impl Fn(usize) -> String,
+) -> Result<Vec<Latency>> {
     let plan = Plan::new(query)?;
-    let output =
-        |(index, &stream)| plan.output(stream).map_err(|error| error.at(format!("outputs[{index}]")));
-    outputs.iter().enumerate().map(output).collect()
+    let output = |(index, &stream): (usize, &StreamHops)| {
+        plan.output(stream)
+            .and_then(|latency| declare::declared(latency, stream, query.hop_in))
+            .map_err(|error| error.at(name(index)))
+    };
+    let latencies: Vec<Latency> = outputs.iter().enumerate().map(output).collect::<Result<_>>()?;
+    if query.align { declare::aligned(latencies, outputs, query.hop_in, name) } else { Ok(latencies) }
 }
 
 /// What all outputs of a session share.
@@ -124,6 +144,7 @@ impl<'a> Plan<'a> {
             adaptation: size(adaptation)?,
             inference: size(zero_fill - adaptation)?,
             model: stream.model_latency,
+            padding: 0,
             exact: self.lag.exact,
             slots: size(slots)?,
             input_ring: size(hops_of_input + query.host_block.ceil())?,

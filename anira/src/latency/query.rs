@@ -25,13 +25,15 @@ pub struct StreamHops {
     pub hop_out: u64,
     /// Samples of this stream by which the model's answer lags behind its input; at most 2⁴⁰.
     pub model_latency: u64,
+    /// The whole latency that is told in place of the smallest one, which it may not be below; at most 2⁴⁰.
+    pub declared_latency: Option<u64>,
 }
 
 impl StreamHops {
-    /// An output stream of this hop, from a model without latency.
+    /// An output stream of this hop, from a model without latency, with the smallest latency that holds.
     #[must_use]
     pub fn new(hop_out: u64) -> Self {
-        Self { hop_out, model_latency: 0 }
+        Self { hop_out, model_latency: 0, declared_latency: None }
     }
 }
 
@@ -61,6 +63,8 @@ pub struct LatencyQuery {
     pub blocking_ratio: Rational,
     /// Whether blocks vary. Fixed unless set.
     pub blocks: Blocks,
+    /// Whether all outputs of [`latencies`](super::latencies) are delayed by the same time. No unless set.
+    pub align: bool,
 }
 
 impl LatencyQuery {
@@ -83,6 +87,7 @@ impl LatencyQuery {
             engines: 1,
             blocking_ratio: Rational::ZERO,
             blocks: Blocks::Fixed,
+            align: false,
         }
     }
 
@@ -138,6 +143,20 @@ impl LatencyQuery {
         self
     }
 
+    /// The same question with this latency in place of the smallest one.
+    #[must_use]
+    pub fn declared_latency(mut self, samples: u64) -> Self {
+        self.output.declared_latency = Some(samples);
+        self
+    }
+
+    /// The same question with outputs that are all delayed by the same time, or each by its own smallest.
+    #[must_use]
+    pub fn align(mut self, align: bool) -> Self {
+        self.align = align;
+        self
+    }
+
     /// Checks every field but the output's.
     ///
     /// # Errors
@@ -166,7 +185,8 @@ const MAX_HOP: u64 = 1 << 24;
 impl StreamHops {
     pub(super) fn validate(&self) -> Result<()> {
         count("hop_out", self.hop_out, 1, MAX_HOP)?;
-        count("model_latency", self.model_latency, 0, 1 << 40)
+        count("model_latency", self.model_latency, 0, 1 << 40)?;
+        count("declared_latency", self.declared_latency.unwrap_or(0), 0, 1 << 40)
     }
 }
 

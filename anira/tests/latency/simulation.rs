@@ -66,6 +66,13 @@ impl Simulation {
         self.split_callback(&[block]);
     }
 
+    /// One callback that comes `late` units of `1/block_unit` after the samples before it have been played.
+    pub(crate) fn late_callback(&mut self, block: i64, late: i64) {
+        self.now = self.pushed + late * self.session.inference.1 * self.session.ratio.1;
+        self.push(block);
+        self.now = self.pushed;
+    }
+
     /// Several callbacks at the same time, the next one when all of them have been played.
     pub(crate) fn split_callback(&mut self, blocks: &[i64]) {
         blocks.iter().for_each(|&block| self.push(block));

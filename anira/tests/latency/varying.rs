@@ -133,4 +133,37 @@ proptest! {
         prop_assert!(answer.input_ring as i64 >= need.input);
         prop_assert!(answer.output_ring as i64 >= answer.samples as i64 + need.surplus[0]);
     }
+
+    #[test]
+    fn an_allowance_covers_callbacks_that_come_late(
+        block in 1..=512i64,
+        varying in any::<bool>(),
+        hop_in in 1..=1024i64,
+        engines in 1..=3usize,
+        ratio in 0..=2i64,
+        load in 0..=90i64,
+        jitter in 0..=100i64,
+        picks in prop::collection::vec((any::<u16>(), any::<u16>()), 1..200),
+    ) {
+        // As much lateness as leaves the engines able to keep up, and callbacks in order.
+        let capacity = hop_in * engines as i64;
+        let least = if varying { 1 } else { block };
+        let jitter = (capacity * (100 - load) / 100 * jitter / 100).min(least);
+        let inference = (capacity * load, 100);
+        let session = Session { hop_in, hops_out: vec![hop_in], inference, engines, ratio: (ratio, 2) };
+        let mut simulation = Simulation::new(session, 1);
+        for (size, late) in picks {
+            let size = least + i64::from(size) % (block - least + 1);
+            simulation.late_callback(size, i64::from(late) % (jitter + 1));
+        }
+        let blocks = if varying { Blocks::Varying { min: rational((1, 1)) } } else { Blocks::Fixed };
+        let query = question((block, 1), hop_in, hop_in, inference)
+            .engines(engines as u64)
+            .blocking_ratio(rational((ratio, 2)))
+            .scheduling_allowance(rational((jitter, 1000)))
+            .blocks(blocks);
+        let answer = latency(&query).unwrap();
+        prop_assert!(answer.samples as i64 >= simulation.need.zero_fill[0]);
+        prop_assert!(answer.slots as i64 >= simulation.need.slots);
+    }
 }
