@@ -17,7 +17,7 @@ use crate::task;
 const GRID: u32 = 5;
 
 /// How often a load is tried before it counts as too much.
-const TRIES: usize = 2;
+const TRIES: usize = 3;
 
 /// How much load workers carry before samples come late, beside the simulated figure.
 ///
@@ -25,8 +25,8 @@ const TRIES: usize = 2;
 ///
 /// One audio thread calls all sessions at the pace of 48 kHz; their inferences compute for a set time on a core. For each way of
 /// serving them the highest load is sought that holds, by halving, among 5, 10, ... 95 percent of the workers' cores. A
-/// load holds if of each block size at most one slot in a thousand is late (of fewer than a thousand: none), at the first or
-/// at a second try. One core: the worker's, so that the audio thread has the other. Two: both, so that workers and audio thread
+/// load holds if of each block size at most one slot in a thousand is late (of fewer than a thousand: none), at one of
+/// three tries. One core: the worker's, so that the audio thread has the other. Two: both, so that workers and audio thread
 /// share.
 #[derive(Args)]
 pub(crate) struct Options {

@@ -32,6 +32,8 @@ struct Line {
     submitted: AtomicU64,
     claimed: AtomicU64,
     finished: AtomicU64,
+    /// Finished after their deadlines.
+    late: AtomicU64,
     busy: AtomicBool,
     /// Of all lines: the step has ended.
     over: Arc<AtomicBool>,
@@ -46,6 +48,7 @@ impl Line {
             submitted: AtomicU64::new(0),
             claimed: AtomicU64::new(0),
             finished: AtomicU64::new(0),
+            late: AtomicU64::new(0),
             busy: AtomicBool::new(false),
             over,
         }
@@ -99,6 +102,9 @@ impl Work for Line {
             self.claimed.store(number + 1, Ordering::Relaxed);
             claimed();
             compute(self.work, &self.over);
+            let submitted = self.time(number).map_or(0, |time| time.load(Ordering::Relaxed));
+            let late = clock::now() > submitted + self.deadline && !self.over.load(Ordering::Relaxed);
+            self.late.fetch_add(u64::from(late), Ordering::Relaxed);
             self.finished.store(number + 1, Ordering::Release);
         }
         self.busy.store(false, Ordering::Release);
@@ -133,9 +139,9 @@ fn time_on_core() -> Duration {
 /// What a part's sessions got.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Count {
-    /// Slots that were needed.
+    /// Slots that were submitted.
     pub(crate) slots: u64,
-    /// Of these, not finished when the callback came that needed them.
+    /// Of these, not finished within a block's time after the callback that submitted them.
     pub(crate) late: u64,
     /// Slots that a whole step would need.
     expected: u64,
@@ -173,7 +179,10 @@ struct Player<S> {
     block: u64,
     burst: u64,
     next: u64,
-    called: bool,
+    /// Slots of blocks before the last that are not finished.
+    overdue: u64,
+    /// Late ones before anything was counted.
+    before: u64,
 }
 
 fn nanos(samples: u64) -> u64 {
@@ -181,14 +190,17 @@ fn nanos(samples: u64) -> u64 {
 }
 
 impl<S: Submit> Player<S> {
-    /// A callback: whatever the last one submitted has to be finished. Returns how much of it is not.
-    fn call(&mut self, now: u64) -> Option<u64> {
-        let late = self.called.then(|| self.line.open().min(self.burst));
-        self.called = true;
+    fn call(&mut self, now: u64) {
+        // With a block's time for each, more than the last block's are open only if some are late.
+        self.overdue = self.line.open().saturating_sub(self.burst);
         (0..self.burst).for_each(|_| self.line.submit(now));
         self.next += self.block;
         self.submit.submitted(Forecast { now, next: Some(now + nanos(self.block)) });
-        late
+    }
+
+    /// Slots that were late so far, finished or not.
+    fn late(&self) -> u64 {
+        self.line.late.load(Ordering::Relaxed) + self.overdue
     }
 }
 
@@ -212,7 +224,16 @@ pub(crate) fn step(
         if let Some(count) = counts.get_mut(demand.part) {
             count.expected += (time.as_secs_f64() * f64::from(RATE)) as u64 / block * burst;
         }
-        players.push(Player { line, submit, part: demand.part, block, burst, next: 0, called: false });
+        players.push(Player {
+            line,
+            submit,
+            part: demand.part,
+            block,
+            burst,
+            next: 0,
+            overdue: 0,
+            before: 0,
+        });
         attachments.push(attachment);
     }
     let theirs = over.clone();
@@ -240,8 +261,7 @@ fn play<S: Submit>(
     let counted = start + RUN_UP.as_nanos() as u64;
     let end = counted + time.as_nanos() as u64;
     let mut used: Option<(Usage, Instant)> = None;
-    loop {
-        let Some(next) = players.iter().map(|p| p.next).min() else { break };
+    while let Some(next) = players.iter().map(|p| p.next).min() {
         let due = start + nanos(next);
         if due >= end {
             break;
@@ -252,20 +272,34 @@ fn play<S: Submit>(
             oversleep.push(clock::now().saturating_sub(due));
         }
         for player in players.iter_mut().filter(|p| p.next == next) {
-            let late = player.call(clock::now());
-            if let (Some(late), Some(count), true) = (late, counts.get_mut(player.part), due >= counted) {
+            player.call(clock::now());
+            let Some(count) = counts.get_mut(player.part) else { continue };
+            if due >= counted {
                 count.slots += player.burst;
-                count.late += late;
+            } else {
+                player.before = player.late();
             }
         }
+        sum_up(players, &mut counts);
         if counts.iter().any(|count| count.late > count.expected / 100 + 2) {
             break;
         }
     }
+    sum_up(players, &mut counts);
     let share = used.map_or(0.0, |(before, since)| {
         Usage::of(WORKERS).since(before).busy.as_secs_f64() / since.elapsed().as_secs_f64().max(1e-9)
     });
     (counts, oversleep, share)
+}
+
+/// Slots of each part that have been late since counting began.
+fn sum_up<S: Submit>(players: &[Player<S>], counts: &mut [Count]) {
+    counts.iter_mut().for_each(|count| count.late = 0);
+    for player in players {
+        if let Some(count) = counts.get_mut(player.part) {
+            count.late += player.late().saturating_sub(player.before);
+        }
+    }
 }
 
 #[cfg(test)]
