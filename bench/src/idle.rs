@@ -10,6 +10,9 @@ use crate::report::{Report, aligned};
 use crate::session::{Beat, BypassSession, Cores, Sizes, WORKERS, pool};
 use crate::task::{self, Usage};
 
+/// How the pool's monitor is named.
+const MONITOR: &str = "anira-monitor";
+
 /// What prepared sessions cost that are no longer called.
 ///
 /// A pool of one worker; its sessions are called for a while and then no more.
@@ -26,7 +29,10 @@ pub(crate) struct Options {
     /// Seconds of callbacks, all sessions in each, before they stop.
     #[arg(long, default_value_t = 10.0)]
     calls: f64,
-    /// Seconds that are counted after the last callback.
+    /// Seconds after the last callback before anything is counted: until nothing is foretold any more.
+    #[arg(long, default_value_t = 1.0)]
+    settle: f64,
+    /// Seconds that are counted after that.
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
 }
@@ -41,6 +47,10 @@ struct Row {
     idle_share: f64,
     called_switches: f64,
     idle_switches: f64,
+    /// What of the idle share is the pool's monitor.
+    monitor_share: f64,
+    /// The pool's threads once its sessions have ended.
+    threads_after: usize,
 }
 
 /// All rows.
@@ -61,9 +71,11 @@ pub(crate) fn run(options: &Options, cores: Cores) -> anyhow::Result<IdleReport>
             let sessions: Vec<_> =
                 (0..count).map(|_| BypassSession::new(&sizes, pool.clone())).collect::<Result<_, _>>()?;
             let (sessions, called) = called(sessions, sizes, options.calls, cores)?;
-            let before = (Usage::of(WORKERS), Instant::now());
+            std::thread::sleep(Duration::from_secs_f64(options.settle));
+            let (before, monitor) = ((Usage::of(WORKERS), Instant::now()), Usage::of(MONITOR));
             std::thread::sleep(Duration::from_secs_f64(options.seconds));
             let idle = (Usage::of(WORKERS).since(before.0), before.1.elapsed());
+            let monitor = (Usage::of(MONITOR).since(monitor), idle.1);
             drop(sessions);
             rows.push(Row {
                 policy,
@@ -72,6 +84,8 @@ pub(crate) fn run(options: &Options, cores: Cores) -> anyhow::Result<IdleReport>
                 idle_share: share(idle),
                 called_switches: rate(called),
                 idle_switches: rate(idle),
+                monitor_share: share(monitor),
+                threads_after: task::threads(WORKERS),
             });
             bar.inc(1);
         }
@@ -114,7 +128,16 @@ fn rate((used, time): (Usage, Duration)) -> f64 {
 
 impl Report for IdleReport {
     fn table(&self) -> String {
-        let heading = ["policy", "sessions", "called: core", "sleeps/s", "idle: core", "sleeps/s"];
+        let heading = [
+            "policy",
+            "sessions",
+            "called: core",
+            "sleeps/s",
+            "idle: core",
+            "sleeps/s",
+            "monitor",
+            "threads after",
+        ];
         let mut rows = vec![heading.map(str::to_owned).to_vec()];
         rows.extend(self.rows.iter().map(|row| {
             vec![
@@ -124,9 +147,12 @@ impl Report for IdleReport {
                 format!("{:.0}", row.called_switches),
                 format!("{:.3} %", row.idle_share * 100.0),
                 format!("{:.1}", row.idle_switches),
+                format!("{:.3} %", row.monitor_share * 100.0),
+                row.threads_after.to_string(),
             ]
         }));
-        let words = "\ncore: share of one core that all workers used; sleeps/s: their voluntary switches.\n";
+        let words = "\ncore: share of one core that all threads of the pool used; sleeps/s: their voluntary switches; monitor: what\n\
+            of the idle share is the thread that watches over the workers; threads after: once the sessions have ended.\n";
         format!("{}{words}", aligned(&rows))
     }
 }

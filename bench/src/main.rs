@@ -3,12 +3,15 @@
 
 mod audio;
 mod idle;
+mod load;
 mod machine;
+mod mix;
 mod policy;
 mod reference;
 mod report;
 mod samples;
 mod session;
+mod stress;
 mod task;
 mod wake;
 
@@ -44,14 +47,16 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask bench audio                        a callback at six block sizes, mono and stereo: about three minutes
   cargo xtask bench audio --block 64 --channels 1
-  cargo xtask bench wake --policy park,default   how soon a worker begins, and what its waiting costs
-  cargo xtask bench idle --sessions 1,2,8        what sessions cost that nobody calls";
+  cargo xtask bench wake --policy park,predictive  how soon a worker begins, and what its waiting costs
+  cargo xtask bench idle --sessions 1,2,8        what sessions cost that nobody calls
+  cargo xtask bench load --mix one-long,classes  how much load holds, beside the simulation: about a minute and a half";
 
 #[derive(Subcommand)]
 enum What {
     Audio(audio::Options),
     Wake(wake::Options),
     Idle(idle::Options),
+    Load(load::Options),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +80,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         What::Audio(options) => report::of(audio::run(options, cores)?)?,
         What::Wake(options) => report::of(wake::run(options, cores)?)?,
         What::Idle(options) => report::of(idle::run(options, cores)?)?,
+        What::Load(options) => report::of(load::run(options, cores)?)?,
     };
     let all = serde_json::json!({ "machine": &machine, "figures": figures });
     if quiet {

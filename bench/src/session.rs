@@ -7,7 +7,7 @@ use anira::prelude::{
     Audio, Bypass, Control, HopProcessor, InferenceConfig, InferenceHandler, InputTensor, OutputTensor, Pool,
     Prepared,
 };
-use anira::scheduler::{Affinity, IdlePolicy};
+use anira::scheduler::{Affinity, IdlePolicy, Priority};
 
 use crate::task;
 
@@ -54,10 +54,15 @@ impl Sizes {
 
 /// A pool of one worker, pinned, at [`task::WORKER`]'s priority.
 pub(crate) fn pool(idle: IdlePolicy, cores: Cores) -> anira::Result<Pool> {
+    pool_at(task::WORKER, idle, cores)
+}
+
+/// The same at another priority.
+pub(crate) fn pool_at(priority: Priority, idle: IdlePolicy, cores: Cores) -> anira::Result<Pool> {
     Pool::builder()
         .threads(1)
         .affinity(Affinity::PerWorker(vec![cores.worker]))
-        .priority(task::WORKER)
+        .priority(priority)
         .idle(idle)
         .build()
 }

@@ -27,6 +27,14 @@ pub(crate) struct Usage {
     pub(crate) switches: u64,
 }
 
+/// This process's threads whose names begin with `prefix`; 0 where the system does not tell.
+pub(crate) fn threads(prefix: &str) -> usize {
+    let named = |task: &fs::DirEntry| {
+        fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.starts_with(prefix))
+    };
+    fs::read_dir("/proc/self/task").map_or(0, |tasks| tasks.flatten().filter(named).count())
+}
+
 impl Usage {
     /// The sum over this process's threads whose names begin with `prefix`; zero where the system does not tell.
     pub(crate) fn of(prefix: &str) -> Usage {

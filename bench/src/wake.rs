@@ -8,7 +8,7 @@ use anira::HostConfig;
 use anira::prelude::{
     FnBackend, InferenceConfig, InferenceHandler, InputTensor, Inputs, OutputTensor, Outputs,
 };
-use anira::scheduler::{IdlePolicy, clock};
+use anira::scheduler::{IdlePolicy, Priority, clock};
 use anira::traits::{Signature, TensorInfo};
 use clap::Args;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::policy;
 use crate::report::{Report, aligned};
 use crate::samples::{Samples, Summary};
-use crate::session::{Beat, Cores, RATE, Sizes, WORKERS, pool};
+use crate::session::{Beat, Cores, RATE, Sizes, WORKERS, pool_at};
 use crate::task::{self, Usage};
 
 /// From a submission to the start of its inference, and what the worker's waiting costs.
@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// Seconds that are counted per turn.
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
+    /// Workers at normal priority: for `awake`, which a system throttles that has given it a real-time class.
+    #[arg(long)]
+    normal: bool,
     /// Turns per policy and block.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -135,8 +138,9 @@ fn turn(
         .output(OutputTensor::stream("output", sizes.hop))
         .max_inference(Duration::from_micros(500))
         .build()?;
-    let mut handler =
-        InferenceHandler::builder(config).backend(backend).scheduler(pool(idle, cores)?).build()?;
+    let priority = if options.normal { Priority::Normal } else { task::WORKER };
+    let pool = pool_at(priority, idle, cores)?;
+    let mut handler = InferenceHandler::builder(config).backend(backend).scheduler(pool).build()?;
     let mut audio = handler.prepare(&HostConfig::fixed(RATE, sizes.block))?.audio;
     let host = move || {
         let _ = task::become_thread(cores.audio, task::AUDIO);

@@ -66,7 +66,7 @@ enum Verb {
     /// depend on whom, how long files are, ignored tests without a reason, unfinished work, paths of somebody's
     /// machine, line endings, what a crate's manifest has to hold, and that the README's first commands exist.
     Tidy,
-    /// Measures what anira costs on this machine: `audio`, `wake`, `idle`; `cargo xtask bench --help` says more.
+    /// Measures what anira costs on this machine: `audio`, `wake`, `idle`, `load`; `cargo xtask bench --help` says more.
     ///
     /// Builds the program `anira-bench`, optimised, and hands everything behind the verb to it. docs/benchmarks.md says what
     /// each figure means.
