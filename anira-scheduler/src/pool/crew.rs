@@ -237,6 +237,13 @@ impl Inner {
         let here = crew.members.iter().filter(|m| m.ticket.band == band).count();
         let before = crew.members.len();
         for _ in here..need {
+            // Those who were called in a moment ago may still be on their way out; those inside an engine are not waited for.
+            let on_their_way = |m: &Member| {
+                m.ticket.band == band && !m.thread.is_finished() && m.ticket.running(clock::now()).is_none()
+            };
+            let _ = wait_until(START, || {
+                self.free_seat(crew, band).is_some() || !crew.leaving.iter().any(on_their_way)
+            });
             let member = self.hire(crew, band)?;
             crew.members.push(member);
         }
@@ -246,13 +253,17 @@ impl Inner {
             .map_err(|()| Error::new(ErrorKind::System, "the workers did not start within 10 s"))
     }
 
-    /// Starts a worker on a free seat.
-    pub(super) fn hire(self: &Arc<Self>, crew: &Crew, band: usize) -> Result<Member> {
+    fn free_seat(&self, crew: &Crew, band: usize) -> Option<usize> {
         let taken = |seat: usize| {
             let mut all = crew.members.iter().chain(&crew.leaving);
             all.any(|m| m.ticket.band == band && m.ticket.seat == seat && !m.thread.is_finished())
         };
-        let seat = (0..self.seats).find(|seat| !taken(*seat)).ok_or_else(|| {
+        (0..self.seats).find(|seat| !taken(*seat))
+    }
+
+    /// Starts a worker on a free seat.
+    pub(super) fn hire(self: &Arc<Self>, crew: &Crew, band: usize) -> Result<Member> {
+        let seat = self.free_seat(crew, band).ok_or_else(|| {
             Error::new(
                 ErrorKind::System,
                 format!("all {} seats are taken by workers that do not end", self.seats),

@@ -94,7 +94,8 @@ impl Pool {
         lock(&self.inner.crew).members.iter().filter_map(|m| m.ticket.granted()).collect()
     }
 
-    /// Whether the attached sessions fit, by what they declared. Control thread.
+    /// Whether the attached sessions fit, by what they declared. Where a worker was refused its priority, bands are not counted on.
+    /// Control thread.
     #[must_use]
     pub fn admission(&self) -> Admission {
         self.inner.admission()
@@ -136,18 +137,12 @@ impl Inner {
 
     fn system(&self) -> schedule::System {
         let granted = |m: &crew::Member| m.ticket.granted().is_some_and(|g| g.priority != Priority::Normal);
-        let all_granted = lock(&self.crew).members.iter().all(granted);
-        schedule::System {
-            cores: thread::available_parallelism().map_or(1, |n| n.get()),
-            workers: self.settings.threads.most(),
-            bands: self.settings.bands,
-            order: self.settings.order,
-            preemption: if all_granted {
-                schedule::Preemption::Priority
-            } else {
-                schedule::Preemption::FairShare
-            },
-        }
+        let interrupts = lock(&self.crew).members.iter().all(granted);
+        let cores = thread::available_parallelism().map_or(1, |n| n.get());
+        // Without priorities the system lets a long inference run for longer than a short deadline lasts: measured, bands are then
+        // worth no more than one class (docs/scheduling.md), and that is what is promised.
+        let bands = if interrupts { self.settings.bands } else { 1 };
+        schedule::System::new(cores, self.settings.threads.most(), bands).order(self.settings.order)
     }
 }
 

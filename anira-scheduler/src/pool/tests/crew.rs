@@ -78,6 +78,18 @@ fn a_long_inference_does_not_stand_before_a_short_deadline() {
 }
 
 #[test]
+fn bands_are_counted_on_only_where_priorities_were_granted() {
+    for priority in [Priority::Normal, Priority::Realtime(5)] {
+        let pool = Pool::builder().threads(1).priority(priority).build().unwrap();
+        let (_long, _one) = pool.attach(Slots::new(0, || ()), load(50, 40)).unwrap();
+        let (_short, two) = pool.attach(Slots::new(0, || ()), load(20, 1)).unwrap();
+        let granted = pool.granted().iter().all(|g| g.priority != Priority::Normal);
+        // 20 ms without interruption, before a deadline of 1 ms.
+        assert_eq!(two.admission().unwrap().fits(), granted, "{:?}", pool.granted());
+    }
+}
+
+#[test]
 fn sessions_that_play_are_moved_between_bands_without_losing_a_slot() {
     let pool = Pool::builder().threads(1).bands(3).build().unwrap();
     let (sender, receiver) = mpsc::channel();
