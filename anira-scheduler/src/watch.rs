@@ -131,6 +131,12 @@ impl Watch {
         self.clock.compare_exchange(seat as u32 + 1, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
+    /// Whether a worker minds the clock.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn is_clock_minded(&self) -> bool {
+        self.clock.load(Ordering::Relaxed) != 0
+    }
+
     /// Workers that look for work at this moment.
     #[cfg(all(test, not(loom)))]
     pub(crate) fn searchers(&self) -> u32 {

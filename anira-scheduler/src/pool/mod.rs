@@ -136,7 +136,10 @@ impl Inner {
     }
 
     fn system(&self) -> schedule::System {
-        let granted = |m: &crew::Member| m.ticket.granted().is_some_and(|g| g.priority != Priority::Normal);
+        let background = self.bands.len() - 1;
+        let granted = |m: &crew::Member| {
+            m.ticket.band == background || m.ticket.granted().is_some_and(|g| g.priority != Priority::Normal)
+        };
         let interrupts = lock(&self.crew).members.iter().all(granted);
         let cores = thread::available_parallelism().map_or(1, |n| n.get());
         // Without priorities the system lets a long inference run for longer than a short deadline lasts: measured, bands are then

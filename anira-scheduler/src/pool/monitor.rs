@@ -61,8 +61,7 @@ impl Inner {
         let Some(mut crew) = try_lock(&self.crew) else { return };
         let now = clock::now();
         let overdue = |time: Duration, declared: Duration| {
-            let bound = if declared.is_zero() { UNDECLARED } else { (declared * FACTOR).max(AT_LEAST) };
-            time > bound
+            time > if declared.is_zero() { UNDECLARED } else { declared.saturating_mul(FACTOR).max(AT_LEAST) }
         };
         while let Some(index) = crew
             .members

@@ -126,6 +126,8 @@ impl Worker<'_> {
             }
             Step::Sleep(time) => self.sleep(Sleep { at_most: Some(time), wakeable }),
             Step::Deep => {
+                // Nothing is foretold, or another minds the clock: whoever is woken next shall be able to.
+                self.band.watch.leave_clock(seat);
                 self.sleep(Sleep { at_most: None, wakeable: true });
                 self.backoff.reset();
             }

@@ -143,6 +143,10 @@ fn sessions_that_are_not_called_wake_nobody() {
     let before = wake_ups();
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(wake_ups(), before);
+    assert!(
+        !pool.inner.bands[0].watch.is_clock_minded(),
+        "by one who sleeps, so that nobody would be awake in time"
+    );
 }
 
 #[test]
