@@ -140,3 +140,31 @@ fn snapshots_are_serialised_by_their_fields_names() {
     assert_eq!((&pool["sessions"], &pool["workers"][0]["slots"]), (&1.into(), &3.into()));
     assert!(pool["workers"][0]["granted"]["priority"].is_string(), "{pool}");
 }
+
+/// A host that stops for a while and returns: no burst, nothing late, nothing given up, the stream goes on where it was.
+#[test]
+fn after_a_gap_the_stream_goes_on_as_if_nothing_had_been() {
+    let pool = valid(Pool::builder().threads(2).build());
+    let mut handler = valid(
+        InferenceHandler::builder(plain(HOP, PERIOD))
+            .backend(mono(HOP, copy))
+            .scheduler(pool.clone())
+            .build(),
+    );
+    let control = handler.control();
+    let Prepared { mut audio, report, .. } = valid(handler.prepare(&HostConfig::fixed(48_000.0, HOP)));
+    let input = ramp(60 * HOP);
+    let mut output = Vec::new();
+    for part in input.chunks(20 * HOP) {
+        let (samples, late) = send_settled(&mut audio, &control, part, &[HOP; 20]);
+        assert_eq!(late, 0);
+        output.extend(samples);
+        // Longer than any sleep by time, and than forecasts reach.
+        std::thread::sleep(Duration::from_millis(250));
+        let before = control.telemetry();
+        assert_eq!((before.submitted, before.dropped), (before.done, 0));
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(control.telemetry(), before, "nothing runs while nobody calls");
+    }
+    anira_tests::assert_same(&output, &anira_tests::delayed(&input, report.latency[0].samples), "the stream");
+}
