@@ -28,6 +28,35 @@ pub(crate) fn approach(bands: &[Band], door: &Door) {
     }
 }
 
+/// Runs a slot of `entry`, if one is still there, for a worker of band number `index`: the worker searches before and after, not
+/// meanwhile. `claimed` says whether it leaves the clock to another for the time.
+pub(crate) fn run_one(
+    bands: &[Band],
+    index: usize,
+    view: &View,
+    entry: &Entry,
+    mut claimed: impl FnMut() -> bool,
+) -> Ran {
+    let Some(band) = bands.get(index) else { return Ran::Nothing };
+    let mut searches = true;
+    let ran = entry.run_one(&mut || {
+        if std::mem::take(&mut searches) {
+            // A session that this view does not have yet may have submitted while this worker counted as looking.
+            let more = || !view.is_current(&band.registry) || view.has_work();
+            band.watch.end_search(claimed(), more);
+        }
+    });
+    if !searches {
+        band.watch.begin_search();
+        // Moved while its slot ran: the other band's workers may have seen the next slot and no executor to run it.
+        let moved = entry.door.hints.band.load(Ordering::Relaxed) as usize != index;
+        if moved && !mutated("run-without-announcing-the-move") {
+            announce(bands, &entry.door);
+        }
+    }
+    ran
+}
+
 #[derive(Debug)]
 pub(crate) struct Band {
     pub(crate) registry: Registry,
@@ -55,23 +84,6 @@ impl Band {
     pub(crate) fn find(&self, view: &mut View) -> Option<Arc<Entry>> {
         view.refresh(&self.registry);
         view.most_urgent(self.order).cloned()
-    }
-
-    /// Runs a slot of `entry`, if one is still there: the worker searches before and after, not meanwhile. `claimed` says whether
-    /// the worker leaves the clock to another for the time.
-    pub(crate) fn run_one(&self, view: &View, entry: &Entry, mut claimed: impl FnMut() -> bool) -> Ran {
-        let mut searches = true;
-        let ran = entry.run_one(&mut || {
-            if std::mem::take(&mut searches) {
-                // A session that this view does not have yet may have submitted while this worker counted as looking.
-                let more = || !view.is_current(&self.registry) || view.has_work();
-                self.watch.end_search(claimed(), more);
-            }
-        });
-        if !searches {
-            self.watch.begin_search();
-        }
-        ran
     }
 
     /// This worker ends. It may have been woken for a slot, or have kept a submission from waking anybody: another looks.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anira_traits::{Engine, Head, Ran, Result, TensorView, TensorViewMut, Terms, Work};
 use loom::thread;
 
-use crate::band::{Band, announce};
+use crate::band::{Band, announce, run_one};
 use crate::registry::{Door, Entry, View};
 use crate::schedule::Order;
 use crate::sync::{Arc, AtomicBool, AtomicU64, DynArc, Ordering, Seat, fence};
@@ -86,14 +86,15 @@ fn attach<F: Fn() + Send + Sync + 'static>(band: &Band, work: &DynArc<Slots<F>>)
 }
 
 /// A worker's loop, as in `pool/worker.rs`, without its clock: whatever it finds it runs, else it sleeps until it is woken.
-fn work(band: &Band, seat: usize, over: impl Fn() -> bool) {
+fn work(bands: &[Band], index: usize, seat: usize, over: impl Fn() -> bool) {
+    let band = &bands[index];
     let mut view = View::default();
     let deep = Sleep { at_most: None, wakeable: true };
     band.watch.begin_search();
     while !over() {
         match band.find(&mut view) {
             Some(entry) => {
-                band.run_one(&view, &entry, || false);
+                run_one(bands, index, &view, &entry, || false);
             }
             None => {
                 if !view.is_current(&band.registry) {
@@ -119,7 +120,7 @@ fn no_submission_is_slept_over() {
         let (_entry, door) = attach(&bands[0], &slots);
         let worker = thread::spawn({
             let bands = bands.clone();
-            move || work(&bands[0], 0, || ran.load(Ordering::Relaxed))
+            move || work(&*bands, 0, 0, || ran.load(Ordering::Relaxed))
         });
         slots.publish();
         announce(&*bands, &door);
@@ -144,7 +145,7 @@ fn the_last_searcher_looks_back() {
         first.publish();
         let workers = [0, 1].map(|seat| {
             let (bands, over) = (bands.clone(), over.clone());
-            thread::spawn(move || work(&bands[0], seat, || over.load(Ordering::Relaxed)))
+            thread::spawn(move || work(&*bands, 0, seat, || over.load(Ordering::Relaxed)))
         });
         announce(&*bands, &door);
         second.publish();
@@ -185,7 +186,7 @@ fn an_executor_is_given_back_by_a_worker_that_turns_elsewhere() {
         first.publish();
         let worker = |seat: usize| {
             let (bands, over) = (bands.clone(), over.clone());
-            thread::spawn(move || work(&bands[0], seat, || over.load(Ordering::Relaxed)))
+            thread::spawn(move || work(&*bands, 0, seat, || over.load(Ordering::Relaxed)))
         };
         let one = worker(0);
         events[0].wait(None);
@@ -215,7 +216,7 @@ fn a_session_moves_while_it_submits() {
         let (entry, door) = attach(&bands[0], &slots);
         let worker = thread::spawn({
             let bands = bands.clone();
-            move || work(&bands[1], 0, || ran.load(Ordering::Relaxed))
+            move || work(&*bands, 1, 0, || ran.load(Ordering::Relaxed))
         });
         let audio = thread::spawn({
             let bands = bands.clone();
@@ -231,30 +232,70 @@ fn a_session_moves_while_it_submits() {
     });
 }
 
+/// A session moves to another band while its slot runs, with the next slot waiting: the new band's worker has seen the slot, but no
+/// executor, and sleeps; the old band's worker gives the executor back and does not have the session any more.
+#[test]
+fn a_session_moves_while_its_slot_runs() {
+    loom::model(|| {
+        let bands = Arc::new([Band::new(1, Order::default()), Band::new(1, Order::default())]);
+        let over = Arc::new(AtomicBool::new(false));
+        // The first slot has begun; it may end; the second has run.
+        let events = Arc::new([(); 3].map(|()| Seat::default()));
+        let (runs, of_slots) = (AtomicU64::new(0), events.clone());
+        let slots = Slots::new(move || {
+            if runs.fetch_add(1, Ordering::Relaxed) == 0 {
+                of_slots[0].wake();
+                of_slots[1].wait(None);
+            } else {
+                of_slots[2].wake();
+            }
+        });
+        let (entry, door) = attach(&bands[0], &slots);
+        slots.publish();
+        let worker = |index: usize| {
+            let (bands, over) = (bands.clone(), over.clone());
+            thread::spawn(move || work(&*bands, index, 0, || over.load(Ordering::Relaxed)))
+        };
+        let old = worker(0);
+        events[0].wait(None);
+        let new = worker(1);
+        slots.publish();
+        announce(&*bands, &door);
+        bands[1].add(1, &entry);
+        bands[0].registry.remove(&entry);
+        events[1].wake();
+        events[2].wait(None);
+        over.store(true, Ordering::Relaxed);
+        bands.iter().for_each(|band| band.watch.wake_all());
+        old.join().unwrap();
+        new.join().unwrap();
+    });
+}
+
 /// Promise 5, and the peer's fault of a pooled engine used after it was freed: once a session's door is closed, nobody is in
 /// its work, and nobody comes in.
 #[test]
 fn closing_against_entering() {
     loom::model(|| {
-        let band = Arc::new(Band::new(1, Order::default()));
+        let bands = Arc::new([Band::new(1, Order::default())]);
         // What an engine wrote, as plain memory would have it: no order of its own.
         let runs = Arc::new(AtomicU64::new(0));
         let theirs = runs.clone();
         let slots = Slots::new(move || theirs.store(theirs.load(Ordering::Relaxed) + 1, Ordering::Relaxed));
-        let (entry, _door) = attach(&band, &slots);
+        let (entry, _door) = attach(&bands[0], &slots);
         slots.publish();
         let worker = thread::spawn({
-            let band = band.clone();
+            let bands = bands.clone();
             move || {
                 let mut view = View::default();
-                band.watch.begin_search();
-                if let Some(entry) = band.find(&mut view) {
-                    band.run_one(&view, &entry, || false);
+                bands[0].watch.begin_search();
+                if let Some(entry) = bands[0].find(&mut view) {
+                    run_one(&*bands, 0, &view, &entry, || false);
                 }
-                band.watch.end_search(false, || false);
+                bands[0].watch.end_search(false, || false);
             }
         });
-        band.registry.remove(&entry);
+        bands[0].registry.remove(&entry);
         entry.door.gate.close(Duration::ZERO).unwrap();
         // Here its owner would free it.
         let seen = runs.load(Ordering::Relaxed);
@@ -278,11 +319,11 @@ fn a_worker_is_called_in_as_it_is_woken() {
         let goes = thread::spawn({
             let (bands, over) = (bands.clone(), called_in.clone());
             // Seat 0: the first to be woken.
-            move || work(&bands[0], 0, || over.load(Ordering::Acquire))
+            move || work(&*bands, 0, 0, || over.load(Ordering::Acquire))
         });
         let stays = thread::spawn({
             let bands = bands.clone();
-            move || work(&bands[0], 1, || ran.load(Ordering::Relaxed))
+            move || work(&*bands, 0, 1, || ran.load(Ordering::Relaxed))
         });
         called_in.store(true, Ordering::Release);
         bands[0].watch.wake_all();
@@ -303,7 +344,7 @@ fn the_pool_stops_while_slots_are_in_flight() {
         let (_entry, door) = attach(&bands[0], &slots);
         let worker = thread::spawn({
             let (bands, over) = (bands.clone(), over.clone());
-            move || work(&bands[0], 0, || over.load(Ordering::Acquire))
+            move || work(&*bands, 0, 0, || over.load(Ordering::Acquire))
         });
         let audio = thread::spawn({
             let bands = bands.clone();

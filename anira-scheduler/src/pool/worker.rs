@@ -8,7 +8,7 @@ use super::crew::Ticket;
 use super::idle::{Backoff, Step, Wake};
 use super::priority;
 use super::{Inner, clock};
-use crate::band::Band;
+use crate::band::{self, Band};
 use crate::denormals::FlushToZero;
 use crate::registry::{Entry, View};
 use crate::sync::{Ordering, thread};
@@ -71,7 +71,7 @@ impl Worker<'_> {
 
     fn serve(&mut self, entry: &Entry) {
         let Self { inner, band, ticket, view, backoff, .. } = self;
-        let ran = band.run_one(view, entry, || {
+        let ran = band::run_one(&inner.bands, ticket.band, view, entry, || {
             let now = clock::now();
             ticket.begins(now, entry.terms.max_inference);
             // Who minds the clock and would sleep through the next forecast leaves that to another.
