@@ -75,7 +75,7 @@ fn sums_hold_at_every_moment() {
     let Prepared { mut audio, .. } = valid(handler.prepare(&HostConfig::fixed(48_000.0, HOP)));
     let (over, looks) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        let look = |_| {
             let (control, over, looks) = (control.clone(), &over, &looks);
             scope.spawn(move || {
                 while !over.load(Ordering::Relaxed) {
@@ -83,11 +83,14 @@ fn sums_hold_at_every_moment() {
                     assert!(t.submitted >= t.done + t.failed + t.dropped, "{t:?}");
                     looks.fetch_add(1, Ordering::Relaxed);
                 }
-            });
-        }
+            })
+        };
+        let readers = [0, 1].map(look);
         // As long as it takes that somebody has looked often.
         let mut round = 0;
-        while round < 2_000 || looks.load(Ordering::Relaxed) < 500 {
+        while round < 2_000
+            || looks.load(Ordering::Relaxed) < 500 && !readers.iter().any(|reader| reader.is_finished())
+        {
             let _ = send(&mut audio, &ramp(HOP), &[HOP]);
             if round % 97 == 0 {
                 audio.reset();
