@@ -10,8 +10,8 @@ use crate::watch::{Sleep, Watch};
 /// Wakes a worker of the session's band, if none is looking. Audio thread, after publishing: one fence, two loads; one futex call
 /// if somebody has to be woken.
 pub(crate) fn announce(bands: &[Band], door: &Door) {
-    // Pairs with the fences in `Watch::end_search` and `Watch::sleep`, and with the one in `Band::add`: of "published, then read
-    // the band" and "changed the band, then had it looked through" at least one sees the other.
+    // Pairs with the fences in `Watch::end_search` and `Watch::sleep`; so of "published, then read the band" and "changed the
+    // band, then had it looked through" at least one sees the other, too.
     if !mutated("notify-without-fence") {
         fence(Ordering::SeqCst);
     }
@@ -73,8 +73,8 @@ impl Band {
     pub(crate) fn add(&self, index: u32, entry: &Arc<Entry>) {
         self.registry.add(entry.clone());
         entry.door.hints.band.store(index, Ordering::Relaxed);
-        // What was submitted before the list had the session was announced elsewhere: look. The fence in here pairs with
-        // the one in `announce`.
+        // What was submitted before the list had the session was announced elsewhere: look. The fence that who is woken makes
+        // before it sleeps again pairs with the one in `announce`.
         if !mutated("move-without-a-look") {
             self.watch.wake_all();
         }

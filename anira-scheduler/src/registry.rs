@@ -128,8 +128,9 @@ impl Registry {
         let mut copy = (**list).clone();
         edit(&mut copy);
         *list = Arc::new(copy);
-        // Release pairs with the acquire in `is_current` and `refresh`: who sees the version finds the list.
-        self.version.fetch_add(1, Ordering::Release);
+        // Relaxed, as all of it: the list itself is handed over by the lock, which is held here. Who sees the new version and gets the
+        // lock finds the new list; who sees the old one is early, and is woken behind a fence.
+        self.version.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -160,7 +161,7 @@ impl View {
     }
 
     pub(crate) fn is_current(&self, registry: &Registry) -> bool {
-        self.version == Some(registry.version.load(Ordering::Acquire))
+        self.version == Some(registry.version.load(Ordering::Relaxed))
     }
 
     /// The entry to serve now: the highest priority, among equals as the order says.

@@ -74,9 +74,9 @@ impl Watch {
         }
     }
 
-    /// Wakes all workers, also those who are about to sleep. Control thread.
+    /// Wakes all workers, also those who are about to sleep. Control thread. The tokens carry what was done before, and who takes
+    /// one looks for work behind a fence of its own before it sleeps again: there is none here.
     pub(crate) fn wake_all(&self) {
-        fence(Ordering::SeqCst);
         self.asleep.store(0, Ordering::Relaxed);
         self.seats.iter().for_each(|seat| seat.wake());
     }
