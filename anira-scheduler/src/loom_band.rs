@@ -15,7 +15,7 @@ use crate::band::{Band, announce, run_one};
 use crate::registry::{Door, Entry, View};
 use crate::schedule::Order;
 use crate::sync::{Arc, AtomicBool, AtomicU64, DynArc, Ordering, Seat, fence};
-use crate::watch::Sleep;
+use crate::watch::{Sleep, Watch};
 
 struct Nothing;
 
@@ -128,41 +128,49 @@ fn no_submission_is_slept_over() {
     });
 }
 
-/// Promise 6: a submission that finds a searcher, which leaves for another slot. The first slot ends only after the second
-/// has, so a second worker must have been woken: by the submission, or by the first worker's look back.
+/// Promise 6: a submission that finds a searcher, which leaves for another slot, while the other worker goes to sleep. The first
+/// slot ends only after the second has run, so somebody must have woken the second worker: the submission, or the first
+/// worker's look back.
 #[test]
 fn the_last_searcher_looks_back() {
     loom::model(|| {
-        let bands = Arc::new([Band::new(2, Order::default())]);
-        let over = Arc::new(AtomicBool::new(false));
-        let second_ran = Arc::new([Seat::default(), Seat::default()]);
-        let waits = second_ran.clone();
-        let first = Slots::new(move || waits[0].wait(None));
-        let wakes = second_ran.clone();
-        let second = Slots::new(move || wakes.iter().for_each(Seat::wake));
-        let (_one, door) = attach(&bands[0], &first);
-        let (_two, other) = attach(&bands[0], &second);
-        first.publish();
-        let workers = [0, 1].map(|seat| {
-            let (bands, over) = (bands.clone(), over.clone());
-            thread::spawn(move || work(&*bands, 0, seat, || over.load(Ordering::Relaxed)))
+        let watch = Arc::new(Watch::new(2));
+        let (submitted, ran) = (Arc::new(AtomicBool::new(false)), Arc::new(Seat::default()));
+        // Both look for work; the first has just claimed a slot.
+        (0..2).for_each(|_| watch.begin_search());
+        let first = thread::spawn({
+            let (watch, submitted, ran) = (watch.clone(), submitted.clone(), ran.clone());
+            move || {
+                watch.end_search(false, || submitted.load(Ordering::Relaxed));
+                ran.wait(None);
+            }
         });
-        announce(&*bands, &door);
-        second.publish();
-        announce(&*bands, &other);
-        second_ran[1].wait(None);
-        over.store(true, Ordering::Relaxed);
-        bands[0].watch.wake_all();
-        workers.into_iter().for_each(|worker| worker.join().unwrap());
+        let second = thread::spawn({
+            let (watch, submitted) = (watch.clone(), submitted.clone());
+            move || {
+                let there = || submitted.load(Ordering::Relaxed);
+                while !there() {
+                    watch.sleep(1, Sleep { at_most: None, wakeable: true }, there);
+                }
+                ran.wake();
+            }
+        });
+        submitted.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        watch.notify();
+        first.join().unwrap();
+        second.join().unwrap();
     });
 }
 
 /// The race that the ring leaves to the pool: a worker gives a session's only executor back while a slot of that session
 /// waits, and turns to another session first. Nobody saw both slot and executor but this worker: it has another one woken. The
-/// other session's slot ends only after the waiting one has.
+/// other session's slot ends only after the waiting one has. One preemption less than others, or it takes minutes.
 #[test]
 fn an_executor_is_given_back_by_a_worker_that_turns_elsewhere() {
-    loom::model(|| {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = model.preemption_bound.map(|bound| bound.saturating_sub(1));
+    model.check(|| {
         let bands = Arc::new([Band::new(2, Order::default())]);
         let over = Arc::new(AtomicBool::new(false));
         // The first slot has begun; it may end; the second has run, for the urgent one and for this thread.
@@ -277,60 +285,25 @@ fn a_session_moves_while_its_slot_runs() {
 #[test]
 fn closing_against_entering() {
     loom::model(|| {
-        let bands = Arc::new([Band::new(1, Order::default())]);
+        let door = Arc::new(Door::default());
         // What an engine wrote, as plain memory would have it: no order of its own.
         let runs = Arc::new(AtomicU64::new(0));
-        let theirs = runs.clone();
-        let slots = Slots::new(move || theirs.store(theirs.load(Ordering::Relaxed) + 1, Ordering::Relaxed));
-        let (entry, _door) = attach(&bands[0], &slots);
-        slots.publish();
         let worker = thread::spawn({
-            let bands = bands.clone();
+            let (door, runs) = (door.clone(), runs.clone());
             move || {
-                let mut view = View::default();
-                bands[0].watch.begin_search();
-                if let Some(entry) = bands[0].find(&mut view) {
-                    run_one(&*bands, 0, &view, &entry, || false);
-                }
-                bands[0].watch.end_search(false, || false);
+                door.gate.run(|| {
+                    runs.store(runs.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+                    Ran::Slot
+                })
             }
         });
-        bands[0].registry.remove(&entry);
-        entry.door.gate.close(Duration::ZERO).unwrap();
+        door.gate.close(Duration::ZERO).unwrap();
         // Here its owner would free it.
         let seen = runs.load(Ordering::Relaxed);
-        worker.join().unwrap();
-        assert_eq!(runs.load(Ordering::Relaxed), seen, "somebody was inside after the door was closed");
-    });
-}
-
-/// A pool shrinks while a session submits: the worker that is called in was woken for the slot, or was looking and so kept
-/// another from being woken. The one that stays runs the slot. One preemption less than others, or it takes minutes.
-#[test]
-fn a_worker_is_called_in_as_it_is_woken() {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = model.preemption_bound.map(|bound| bound.saturating_sub(1));
-    model.check(|| {
-        let bands = Arc::new([Band::new(2, Order::default())]);
-        let (called_in, ran) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let theirs = ran.clone();
-        let slots = Slots::new(move || theirs.store(true, Ordering::Relaxed));
-        let (_entry, door) = attach(&bands[0], &slots);
-        let goes = thread::spawn({
-            let (bands, over) = (bands.clone(), called_in.clone());
-            // Seat 0: the first to be woken.
-            move || work(&*bands, 0, 0, || over.load(Ordering::Acquire))
-        });
-        let stays = thread::spawn({
-            let bands = bands.clone();
-            move || work(&*bands, 0, 1, || ran.load(Ordering::Relaxed))
-        });
-        called_in.store(true, Ordering::Release);
-        bands[0].watch.wake_all();
-        slots.publish();
-        announce(&*bands, &door);
-        goes.join().unwrap();
-        stays.join().unwrap();
+        let ran = worker.join().unwrap();
+        let now = runs.load(Ordering::Relaxed);
+        assert_eq!(now, seen, "somebody was inside after the door was closed");
+        assert_eq!(ran, if seen == 1 { Ran::Slot } else { Ran::Nothing });
     });
 }
 
