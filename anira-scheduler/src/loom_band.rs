@@ -307,6 +307,36 @@ fn closing_against_entering() {
     });
 }
 
+/// A pool shrinks while a session submits: the worker that is called in was woken for the slot, or was looking and so kept
+/// another from being woken. The one that stays runs the slot. One preemption less than others, or it takes minutes.
+#[test]
+fn a_worker_is_called_in_as_it_is_woken() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = model.preemption_bound.map(|bound| bound.saturating_sub(1));
+    model.check(|| {
+        let bands = Arc::new([Band::new(2, Order::default())]);
+        let (called_in, ran) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let theirs = ran.clone();
+        let slots = Slots::new(move || theirs.store(true, Ordering::Relaxed));
+        let (_entry, door) = attach(&bands[0], &slots);
+        let goes = thread::spawn({
+            let (bands, over) = (bands.clone(), called_in.clone());
+            // Seat 0: the first to be woken.
+            move || work(&*bands, 0, 0, || over.load(Ordering::Acquire))
+        });
+        let stays = thread::spawn({
+            let bands = bands.clone();
+            move || work(&*bands, 0, 1, || ran.load(Ordering::Relaxed))
+        });
+        called_in.store(true, Ordering::Release);
+        bands[0].watch.wake_all();
+        slots.publish();
+        announce(&*bands, &door);
+        goes.join().unwrap();
+        stays.join().unwrap();
+    });
+}
+
 /// Promise 7, and the peer's fault of a worker destroyed while it runs: the workers are called in while slots are in flight.
 #[test]
 fn the_pool_stops_while_slots_are_in_flight() {
