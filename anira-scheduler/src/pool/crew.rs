@@ -20,6 +20,9 @@ const LONG: Duration = Duration::from_millis(100);
 /// How long a new thread may take to report.
 const START: Duration = Duration::from_secs(10);
 
+/// How long a seat is waited for whose worker is to end. Longer than any slot that keeps to real time.
+const SEAT: Duration = Duration::from_secs(1);
+
 /// What one worker and its pool share: from its start to its end.
 #[derive(Debug)]
 pub(super) struct Ticket {
@@ -237,13 +240,8 @@ impl Inner {
         let here = crew.members.iter().filter(|m| m.ticket.band == band).count();
         let before = crew.members.len();
         for _ in here..need {
-            // Those who were called in a moment ago may still be on their way out; those inside an engine are not waited for.
-            let on_their_way = |m: &Member| {
-                m.ticket.band == band && !m.thread.is_finished() && m.ticket.running(clock::now()).is_none()
-            };
-            let _ = wait_until(START, || {
-                self.free_seat(crew, band).is_some() || !crew.leaving.iter().any(on_their_way)
-            });
+            // Those who were called in a moment ago may still be on their way out, or end a slot first.
+            let _ = wait_until(SEAT, || self.free_seat(crew, band).is_some());
             let member = self.hire(crew, band)?;
             crew.members.push(member);
         }
