@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anira_traits::{Error, ErrorKind, Result};
 
+use super::idle::nanos;
 use super::monitor::Monitor;
 use super::priority::{self, Granted};
-use super::worker::nanos;
 use super::{Inner, Threads, clock, worker};
 use crate::gate::wait_until;
 use crate::registry::Entry;

@@ -228,7 +228,8 @@ impl Backoff {
     }
 }
 
-fn nanos(time: Duration) -> u64 {
+/// A time in nanoseconds, the largest there are if it is longer.
+pub(super) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anira_traits::{Ran, WorkerScope};
 
 use super::crew::Ticket;
-use super::idle::{Backoff, Step, Wake};
+use super::idle::{Backoff, Step, Wake, nanos};
 use super::priority;
 use super::{Inner, clock};
 use crate::band::{self, Band};
@@ -143,8 +143,4 @@ impl Worker<'_> {
 
 fn pause(times: u32) {
     (0..times).for_each(|_| std::hint::spin_loop());
-}
-
-pub(super) fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
