@@ -25,6 +25,10 @@ impl Backend for Rten {
         "rten"
     }
 
+    fn sharing(&self, _request: &LoadRequest) -> Option<String> {
+        Some(String::new())
+    }
+
     #[cfg(feature = "rten")]
     fn load(&self, source: &ModelSource, request: &LoadRequest) -> Result<Self::Model> {
         crate::RtenModel::load(source, request)

@@ -8,6 +8,7 @@ pub mod file;
 mod handler;
 pub mod latency;
 pub mod prelude;
+mod shared;
 pub mod suggest;
 
 pub use anira_scheduler as scheduler;

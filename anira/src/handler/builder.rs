@@ -14,6 +14,7 @@ use super::late::{Fallback, LateBlock, LateFunctionMaker, LoadFallback};
 use super::prepare::paired;
 use super::{EngineOf, InferenceHandler};
 use crate::bind::bind;
+use crate::shared;
 
 /// Collects what an [`InferenceHandler`] is made of. Only [`backend`](Self::backend) must be called.
 #[derive(Clone)]
@@ -123,7 +124,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Builder<B, P, S
     pub fn build(self) -> Result<InferenceHandler<B, P, S>> {
         let mut request = LoadRequest::new().config(self.config.clone());
         request.options = self.options.clone();
-        let model = self.backend.load(&self.source, &request)?;
+        let model = shared::load(&self.backend, &self.source, &request)?;
         let binding = bind(&self.config, model.signature())?;
         let remembers = model.internal_state() == InternalState::Inside;
         if self.config.engines() > 1 && (remembers || self.processor.is_stateful()) {

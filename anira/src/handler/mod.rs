@@ -87,7 +87,7 @@ pub struct InferenceHandler<B: Backend, P: PrePostProcessor, S: Scheduler<Engine
     late_function: Option<LateFunctionMaker>,
     fallback: Option<Arc<dyn FallbackModel>>,
     processor: P,
-    model: B::Model,
+    model: Arc<B::Model>,
     scheduler: S,
     name: String,
 }
@@ -132,7 +132,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         Control::new(self.shared.clone())
     }
 
-    /// The loaded model. Any thread.
+    /// The loaded model, which sessions of the same backend, bytes and options share. Any thread.
     #[must_use]
     pub fn model(&self) -> &B::Model {
         &self.model

@@ -186,7 +186,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         let mut parts = parts.into_iter();
         let mut crews = Vec::with_capacity(plan.engines);
         for _ in 0..plan.engines {
-            let engines = crew::engines(&self.model, &self.binding, plan.lanes, &mut self.spare)?;
+            let engines = crew::engines(&*self.model, &self.binding, plan.lanes, &mut self.spare)?;
             let parts = parts.by_ref().take(plan.lanes).collect();
             let mut crew = Crew::new(engines, parts, layout.clone())?;
             crew.make_ready(self.config.warm_up(), values, payload)?;

@@ -18,6 +18,7 @@ use crate::bind::{Binding, bind};
 use crate::handler::EngineOf;
 use crate::handler::crew::{self, Crew, Layout};
 use crate::handler::payload::{Payload, Planar};
+use crate::shared;
 
 /// A second model, cheap enough for the callback, that is heard where the first one is late.
 ///
@@ -111,7 +112,7 @@ where
         let config = self.config.as_ref().unwrap_or(config);
         let mut request = LoadRequest::new().config(config.clone());
         request.options = self.options.clone();
-        let model = self.backend.load(&self.source, &request)?;
+        let model = shared::load(&self.backend, &self.source, &request)?;
         let binding = bind(config, model.signature())?;
         let engine = model.engine(&binding.request)?;
         let own = binding.outputs(|tensor| engine.output(tensor).map(|t| t.len()))?;
@@ -147,7 +148,7 @@ fn check(what: &str, session: &[StreamPlan], own: &[StreamPlan]) -> Result<()> {
 }
 
 struct Loaded<B: Backend> {
-    model: B::Model,
+    model: Arc<B::Model>,
     binding: Binding,
     outputs: Vec<StreamPlan>,
     pre_roll: usize,
@@ -180,7 +181,7 @@ where
             readings: self.binding.readings.iter().map(|r| vec![0.0; r.len].into_boxed_slice()).collect(),
         };
         let (parts, _) = HopProcessor.split(&own)?;
-        let engines = crew::engines(&self.model, &self.binding, own.lanes, &mut Vec::new())?;
+        let engines = crew::engines(&*self.model, &self.binding, own.lanes, &mut Vec::new())?;
         let mut crew = Crew::new(engines, parts, layout)?;
         // Once: an engine's first inference is seldom its quickest, and this one has the callback's time.
         crew.make_ready(1, &values, &payload)?;
