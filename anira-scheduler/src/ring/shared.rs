@@ -126,8 +126,8 @@ impl<T, X> Ring<T, X> {
     #[must_use]
     pub fn is_busy_before(&self, published: u64) -> bool {
         self.slots.iter().any(|slot| {
-            // Acquire pairs with the release in `Claim::finish`: what the worker did is over for who sees it ended.
-            let state = State::of(slot.state.load(Ordering::Acquire));
+            // Acquire pairs with the release in `Claim::finish`: for who sees the end, all that the worker did is over.
+            let state = State::of(slot.state.load(ordering("quiesce-relaxed", Ordering::Acquire)));
             state.index < published && (state.is_claimed() || state.phase == Phase::Submitted)
         })
     }
