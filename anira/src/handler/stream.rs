@@ -250,14 +250,17 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         Head { submitted, deadline: submitted + (samples as f64 * self.timing.nanos_per_sample) as u64 }
     }
 
-    /// Gives up hops that nobody has begun and whose time has long passed, so that the stream is back on time at once.
+    /// Gives up hops that nobody has begun and whose time has passed, if one of them has waited too long: all of them, or the
+    /// stream would stay as late as the oldest that may wait, and not be back on time at once.
     fn drop_overdue(&mut self) {
         let Some(output) = self.outputs.first() else { return };
         if self.may_wait() {
             return;
         }
-        let before = output.past().saturating_sub(self.timing.max_catch_up);
+        let past = output.past();
+        let mut before = past.saturating_sub(self.timing.max_catch_up);
         while self.producer.drop_oldest(before).is_some() {
+            before = past;
             self.shared.telemetry.count_dropped(1);
         }
     }
@@ -345,14 +348,14 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         if !collected || output.emitted < needed {
             self.wait_for(stream, needed, frames);
         }
+        let telemetry = &self.shared.telemetry;
+        let material = Material { history: &self.producer, parameters: &self.parameters, telemetry };
         let Some(output) = self.outputs.get_mut(stream) else { return Status::default() };
         if block.channels() != channels {
             (0..block.channels()).for_each(|c| block.silence(c, start, frames));
-            output.handed += frames as u64;
+            self.late.skip(material, output, stream, frames);
             return Status::fault(Fault::Channels);
         }
-        let telemetry = &self.shared.telemetry;
-        let material = Material { history: &self.producer, parameters: &self.parameters, telemetry };
         let late = self.bypass.hand_out(&mut self.late, material, output, stream, block, start, frames);
         match late {
             0 if self.behind && output.past() > 0 => self.behind = self.producer.has_stragglers(),
