@@ -47,13 +47,19 @@ impl Worker {
     }
 }
 
-/// A period of the host, of a hop's length, in units of virtual time; what an inference takes; how long a stall is: 20 ms.
+/// A period of the host, of a hop's length, in units of virtual time; and what an inference takes.
 const PERIOD: u64 = 1000;
 const INFERENCE: u64 = 900;
-const STALL: u64 = 15 * PERIOD;
+/// 20 ms, in periods.
+const STALL: u64 = 15;
 
-/// Which hops are heard of a model with and without state, if its worker stalls in hop 40.
-fn stall<B: Backend>(config: InferenceConfigBuilder, model: B, gate: &Arc<Gate>) -> (Vec<bool>, Stage<B>) {
+/// Which blocks are whole if the worker stalls for so many periods in hop 40.
+fn stall<B: Backend>(
+    config: InferenceConfigBuilder,
+    model: B,
+    gate: &Arc<Gate>,
+    periods: u64,
+) -> (Vec<bool>, Stage<B>) {
     let config = valid(config.late_fade(0).build());
     let mut stage = Stage::new(InferenceHandler::builder(config).backend(model), &HostConfig::fixed(RATE, HOP));
     assert_eq!(stage.latency, HOP);
@@ -77,7 +83,7 @@ fn stall<B: Backend>(config: InferenceConfigBuilder, model: B, gate: &Arc<Gate>)
             free_at = block * PERIOD + INFERENCE;
         }
         if block >= 40 && stalls > 0 {
-            (free_at, stalls) = (free_at + STALL, 0);
+            (free_at, stalls) = (free_at + periods * PERIOD, 0);
         }
     }
     if worker.busy {
@@ -114,29 +120,46 @@ fn late(heard: &[bool]) -> (usize, usize, usize) {
     (late[0], late[late.len() - 1], late.len())
 }
 
+#[track_caller]
+fn costs_no_more_than_two_hops(heard: &[bool], stage: &Stage<impl Backend>, periods: u64, what: &str) {
+    let (first, last, count) = late(heard);
+    assert_eq!((first, count), (41, last - first + 1), "{what}: one episode");
+    assert!(count as u64 <= periods + 2, "{what}: {first} to {last}");
+    // The hop of the stall was run, and the next one in time.
+    let told = stage.telemetry();
+    assert_eq!((told.late_blocks, told.dropped), (count as u64, count as u64 - 1), "{what}");
+}
+
 #[test]
 fn a_stall_of_20_ms_costs_its_own_time_and_two_hops_without_state() {
-    let gate = Gate::new();
-    let (heard, stage) = stall(settings(HOP), gated(&gate), &gate);
-    let (first, last, count) = late(&heard);
-    assert_eq!((first, count), (41, last - first + 1), "one episode");
-    assert!(count <= 15 + 2, "{first} to {last}");
-    assert_eq!(stage.telemetry().late_blocks, count as u64);
-    // The hop of the stall was run, and the next one in time.
-    assert_eq!(stage.telemetry().dropped, count as u64 - 1);
+    for periods in [1, 2, 7, STALL, 40] {
+        let gate = Gate::new();
+        let (heard, stage) = stall(settings(HOP), gated(&gate), &gate, periods);
+        costs_no_more_than_two_hops(&heard, &stage, periods, &format!("{periods}"));
+    }
 }
 
 #[test]
 fn a_stall_of_20_ms_costs_its_own_time_and_two_hops_with_state() {
-    for max_catch_up in [0, 1, 4, 14] {
-        let gate = Gate::new();
-        let (config, model) = gated_with_state(&gate);
-        let (heard, stage) = stall(config.max_catch_up(max_catch_up), model, &gate);
-        let (first, last, count) = late(&heard);
-        assert_eq!((first, count), (41, last - first + 1), "one episode");
-        assert!(count <= 15 + 2, "{max_catch_up}: {first} to {last}");
-        assert_eq!(stage.telemetry().dropped, count as u64 - 1, "{max_catch_up}");
+    for max_catch_up in [0, 1, 4, 10] {
+        for periods in [STALL - 3, STALL, STALL + 1, 2 * STALL] {
+            let gate = Gate::new();
+            let (config, model) = gated_with_state(&gate);
+            let (heard, stage) = stall(config.max_catch_up(max_catch_up), model, &gate, periods);
+            costs_no_more_than_two_hops(&heard, &stage, periods, &format!("{max_catch_up} {periods}"));
+        }
     }
+}
+
+#[test]
+fn a_backlog_that_may_wait_is_worked_off_as_slowly_as_the_worker_is_busy() {
+    // What `max_catch_up` costs if all of the stall may wait: a worker that is busy for nine tenths gains one hop in nine.
+    let gate = Gate::new();
+    let (config, model) = gated_with_state(&gate);
+    let (heard, stage) = stall(config.max_catch_up(20), model, &gate, STALL);
+    let (first, last, count) = late(&heard);
+    assert_eq!((first, stage.telemetry().dropped), (41, 0));
+    assert!(count == last - first + 1 && (100..160).contains(&count), "{first} to {last}");
 }
 
 #[test]

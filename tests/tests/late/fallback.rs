@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anira::backends::{FnBackend, Inputs, Outputs};
 use anira::prelude::*;
@@ -23,7 +24,7 @@ fn difference(context: usize, runs: &Arc<AtomicU64>) -> (InferenceConfigBuilder,
     let config = InferenceConfig::builder()
         .input(InputTensor::stream("input", HOP).context(context))
         .output(OutputTensor::stream("output", HOP))
-        .max_inference(std::time::Duration::from_millis(1));
+        .max_inference(Duration::from_millis(1));
     (config, model)
 }
 
@@ -70,7 +71,7 @@ fn without_state_it_runs_for_late_hops_alone_with_a_context_of_its_own() {
 
 #[test]
 fn the_first_models_own_tensors_serve_where_none_are_named() {
-    let config = valid(settings(HOP).late_fade(0).build());
+    let config = valid(settings(HOP).late_fade(0).max_inference(Duration::from_micros(600)).build());
     let builder = InferenceHandler::builder(config).backend(half(HOP)).fallback(Fallback::new(Bypass));
     let mut stage = Stage::new(builder, &HostConfig::fixed(RATE, HOP).channels(2));
     let input = [noise(20 * HOP, 1), noise(20 * HOP, 2)];

@@ -7,24 +7,20 @@ use anira_tests::{Fading, assert_same, delayed, refused, valid};
 
 use crate::{HOP, RATE, Stage, half, noise, policy, right, script, settings, times, truth};
 
-/// When nobody runs anything, in samples of the input: one hop; several; the first; again while the model fades in; and to the
-/// end.
-const IDLE: [&[Range<usize>]; 6] = [
-    &[640..704],
-    &[640..832],
-    &[0..128],
-    &[640..704, 768..832],
-    &[640..704, 832..896, 960..1300],
-    &[1216..9999],
-];
+/// When nobody runs anything, in latencies of input: for one; for several; first of all; again while the model fades in; and
+/// to the end.
+const IDLE: [&[Range<usize>]; 6] =
+    [&[10..11], &[10..13], &[0..2], &[10..11, 12..13], &[10..11, 13..14, 15..20], &[19..99]];
 
 #[test]
 fn every_policy_fade_block_and_moment_sample_for_sample() {
     for (hop, sizes) in
         [(64, &[64][..]), (64, &[16]), (64, &[48]), (32, &[160]), (150, &[96]), (64, &[1, 100, 37])]
     {
-        let longest = sizes.iter().copied().max().unwrap();
-        let host = HostConfig::varying(RATE, longest);
+        let host = match sizes {
+            [size] => HostConfig::fixed(RATE, *size),
+            sizes => HostConfig::varying(RATE, sizes.iter().copied().max().unwrap()),
+        };
         for (_, kind) in LatePolicy::ALL {
             for fade in [0, 1, 7, 64, 100, 200] {
                 for idle in IDLE {
@@ -32,8 +28,9 @@ fn every_policy_fade_block_and_moment_sample_for_sample() {
                     let config = valid(settings(hop).late_policy(kind).late_fade(fade).build());
                     let mut stage = Stage::new(InferenceHandler::builder(config).backend(half(hop)), &host);
                     let (zero_fill, latency) = (stage.zero_fill, stage.latency);
-                    let input = noise(2400, 1);
-                    let script = script(sizes, input.len(), idle);
+                    let input = noise(24 * zero_fill, 1);
+                    let idle: Vec<_> = idle.iter().map(|i| i.start * zero_fill..i.end * zero_fill).collect();
+                    let script = script(sizes, input.len(), &idle);
                     let truth = truth(zero_fill, hop, &script);
                     assert!(truth.late_samples > 0 && truth.heard.contains(&true), "{what}");
 

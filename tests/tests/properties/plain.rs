@@ -54,6 +54,8 @@ pub(crate) struct Plain {
     bypass: bool,
     fade: usize,
     runs: u64,
+    /// Hops were dropped, and no block has been on time since.
+    dropping: bool,
     /// Per channel: what is heard where samples are late.
     fading: Vec<Fading>,
     holding: Vec<Holding>,
@@ -77,6 +79,7 @@ impl Plain {
             bypass: false,
             fade: 0,
             runs: 0,
+            dropping: false,
             fading: vec![Fading::new(scenario.late_fade); scenario.host_channels()],
             holding: vec![Holding::new(scenario.hop_out); scenario.host_channels()],
             counts: Counts::default(),
@@ -115,9 +118,11 @@ impl Plain {
             return;
         }
         let past = self.handed.saturating_sub(self.latency) / self.scenario.hop_out;
+        let may_wait = if self.dropping { 0 } else { self.scenario.max_catch_up };
         let overdue = |hop: &&mut Hop| hop.number < past && matches!(hop.fate, Fate::Waiting);
         let mut waiting = self.queue.iter_mut().filter(overdue).peekable();
-        if waiting.peek().is_some_and(|oldest| oldest.number + self.scenario.max_catch_up < past) {
+        if waiting.peek().is_some_and(|oldest| oldest.number + may_wait < past) {
+            self.dropping = true;
             for hop in waiting {
                 hop.fate = Fate::Lost;
                 self.counts.dropped += 1;
@@ -246,6 +251,7 @@ impl Plain {
             }
             self.handed += 1;
         }
+        self.dropping &= late > 0 || frames == 0;
         self.counts.late += late;
         (block, late)
     }
@@ -273,6 +279,7 @@ impl Plain {
         (self.next, self.emitted, self.handed) = (0, 0, 0);
         self.states.iter_mut().for_each(|z| *z = 0.0);
         self.fade = if self.bypass { FADE } else { 0 };
+        self.dropping = false;
         self.hear_silence();
     }
 }
