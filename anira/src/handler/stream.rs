@@ -368,6 +368,10 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             late if self.behind => telemetry.count_late_after_reset(late),
             late => telemetry.count_late(late),
         }
+        if late > 0 {
+            // At once: a worker that is free before the next callback must not begin with what can no longer be heard.
+            self.drop_overdue();
+        }
         Status { late_samples: late, fault: None }
     }
 

@@ -51,13 +51,20 @@ fn one_with_state_is_refused_where_streams_go_out_at_different_times() {
     let with_state = two().input(InputTensor::state("z_in", "z_out"));
     let own = |config: InferenceConfigBuilder| Fallback::new(Quick(Bypass)).config(valid(config.build()));
     assert!(build(two(), own(two())).is_ok());
-    refused(build(two(), own(with_state)), ErrorKind::Config, &["fallback", "state", "several output streams"]);
+    refused(
+        build(two(), own(with_state)),
+        ErrorKind::Config,
+        &["fallback", "state", "several output streams"],
+    );
     // Its state makes no matter to the first model's.
     assert!(build(two().input(InputTensor::state("z_in", "z_out")), own(two())).is_ok());
 }
 
 /// A session whose fallback fails in the hops that `fails` names by their first sample.
-fn failing(fails: impl Fn(&[f32]) -> Result<(), Error> + Clone + Send + Sync + 'static, fade: usize) -> Stage<impl Backend> {
+fn failing(
+    fails: impl Fn(&[f32]) -> Result<(), Error> + Clone + Send + Sync + 'static,
+    fade: usize,
+) -> Stage<impl Backend> {
     let spare = mono(HOP, move |x, y| {
         fails(x)?;
         y.iter_mut().zip(x).for_each(|(y, x)| *y = -x);
@@ -76,7 +83,8 @@ fn a_hop_that_it_fails_to_answer_is_silent_and_counted() {
         Ok(())
     });
     let config = valid(settings(HOP).late_fade(16).build());
-    let builder = InferenceHandler::builder(config).backend(half(HOP)).fallback(Fallback::new(Quick(not_a_number)));
+    let builder =
+        InferenceHandler::builder(config).backend(half(HOP)).fallback(Fallback::new(Quick(not_a_number)));
     let mut nan = Stage::new(builder, &HostConfig::fixed(RATE, HOP));
     let fails = |x: &[f32]| match x[0] {
         8.0 => Err(Error::new(ErrorKind::Engine, "on purpose")),
@@ -90,7 +98,9 @@ fn a_hop_that_it_fails_to_answer_is_silent_and_counted() {
         x => (-x, false),
     };
     let (right, _) = right(16, HOP, &truth.heard, &times(&input, 0.5), stand_in);
-    for output in [nan.play(std::slice::from_ref(&input), &script), failed.play(std::slice::from_ref(&input), &script)] {
+    for output in
+        [nan.play(std::slice::from_ref(&input), &script), failed.play(std::slice::from_ref(&input), &script)]
+    {
         assert_same(&output[0], &right, "one hop of silence among the others");
     }
     for told in [nan.telemetry(), failed.telemetry()] {

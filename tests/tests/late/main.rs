@@ -65,7 +65,8 @@ impl<B: Backend> Stage<B> {
         let driver = driven.driver();
         let mut handler = valid(builder.scheduler(driven).build());
         let Prepared { audio, report, .. } = valid(handler.prepare(host));
-        let (latency, zero_fill) = (report.latency[0].samples as usize, report.latency[0].zero_fill() as usize);
+        let (latency, zero_fill) =
+            (report.latency[0].samples as usize, report.latency[0].zero_fill() as usize);
         Self { control: handler.control(), handler, audio, driver, zero_fill, latency }
     }
 
@@ -113,11 +114,6 @@ fn truth(zero_fill: usize, hop: usize, script: &[(usize, bool)]) -> Truth {
     let mut truth = Truth::default();
     let (mut at, mut waiting, mut answered) = (0usize, BTreeSet::new(), BTreeSet::new());
     for &(frames, runs) in script {
-        // Hops whose every sample has gone out are not run any more.
-        let past = at.saturating_sub(zero_fill) / hop;
-        let kept = waiting.split_off(&past);
-        truth.dropped += waiting.len() as u64;
-        waiting = kept;
         waiting.extend(at / hop..(at + frames) / hop);
         let heard = (at..at + frames).map(|p| p < zero_fill || answered.contains(&((p - zero_fill) / hop)));
         let heard: Vec<bool> = heard.collect();
@@ -125,11 +121,15 @@ fn truth(zero_fill: usize, hop: usize, script: &[(usize, bool)]) -> Truth {
         truth.late_samples += late;
         truth.late_blocks += u64::from(late > 0);
         truth.heard.extend(heard);
+        at += frames;
+        // Hops whose every sample has gone out are not run any more.
+        let kept = waiting.split_off(&(at.saturating_sub(zero_fill) / hop));
+        truth.dropped += waiting.len() as u64;
+        waiting = kept;
         if runs {
             truth.done += waiting.len() as u64;
             answered.append(&mut waiting);
         }
-        at += frames;
     }
     truth
 }

@@ -71,7 +71,10 @@ fn outputs_of_different_hops_go_their_own_ways() {
         }
         let truths = [truth(zero_fills[0], HOP, &script), truth_of_halved(zero_fills[1], &script)];
         let halves: Vec<f32> = side.iter().step_by(2).map(|x| -x).collect();
-        let cases = [(&whole, times(&main, 0.5), &main, HOP, kind), (&halved, halves, &side, HOP / 2, without_dry(kind))];
+        let cases = [
+            (&whole, times(&main, 0.5), &main, HOP, kind),
+            (&halved, halves, &side, HOP / 2, without_dry(kind)),
+        ];
         for (n, (output, answer, dry, hop, kind)) in cases.into_iter().enumerate() {
             let zero_fill = zero_fills[n];
             let replaced = policy(kind, hop, (zero_fill, zero_fill), dry);

@@ -253,6 +253,9 @@ impl Plain {
         }
         self.dropping &= late > 0 || frames == 0;
         self.counts.late += late;
+        if late > 0 {
+            self.drop_overdue();
+        }
         (block, late)
     }
 

@@ -72,7 +72,11 @@ impl StandIn {
         match policy {
             LatePolicy::Dry => Self::Dry { paired: paired.into() },
             LatePolicy::Hold => {
-                let held = |o: &Output| Held { hop: o.hop, whole: None, samples: vec![0.0; o.channels * o.hop].into() };
+                let held = |o: &Output| Held {
+                    hop: o.hop,
+                    whole: None,
+                    samples: vec![0.0; o.channels * o.hop].into(),
+                };
                 Self::Hold { held: outputs.iter().map(held).collect() }
             }
             _ => Self::Silence,
