@@ -29,7 +29,7 @@ impl Worker {
     fn begin(&mut self) {
         let before = self.gate.arrivals();
         self.gate.shut();
-        self.begin.send(()).unwrap();
+        assert!(self.begin.send(()).is_ok());
         let nothing = std::cell::Cell::new(false);
         eventually("a hop begins, or none is there", || {
             nothing.set(nothing.get() || self.ended.try_recv().is_ok());
@@ -40,7 +40,7 @@ impl Worker {
 
     fn end(&mut self) {
         self.gate.open();
-        assert!(self.ended.recv().unwrap());
+        assert_eq!(self.ended.recv(), Ok(true));
         self.busy = false;
     }
 }

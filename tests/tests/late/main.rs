@@ -1,5 +1,7 @@
 //! What is heard where samples are late: every policy, sample for sample. Who runs hops, and when, is the test.
 
+#![allow(clippy::single_range_in_vec_init, reason = "lists of times at which nobody works, some of one")]
+
 mod backlog;
 mod continuity;
 mod fallback;
