@@ -6,6 +6,8 @@
 pub struct FrontPage;
 
 mod gate;
+mod late;
+mod quick;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -15,6 +17,8 @@ use anira::prelude::*;
 use anira::traits::{DType, InferenceConfigBuilder, Signature, TensorInfo};
 
 pub use gate::Gate;
+pub use late::{Fading, Holding};
+pub use quick::{Quick, QuickEngine, QuickModel};
 
 /// A configuration's builder, without a fade: late samples are silent from the first to the last, and the next is right.
 #[must_use]

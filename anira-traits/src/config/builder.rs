@@ -91,8 +91,9 @@ impl InferenceConfigBuilder {
         self
     }
 
-    /// Hops that may wait although their time has passed, so that a model that remembers hears them; 4 unless set. A model
-    /// without state never runs them.
+    /// Hops that may wait although their time has passed, so that a model that remembers hears them; 4 unless set. Where more
+    /// would wait, all whose time has passed are dropped until the stream is on time again. A model without state never runs
+    /// them. A worker that is busy takes a while to work them off: at 90 % load, nine hops for each.
     #[must_use]
     pub fn max_catch_up(mut self, hops: usize) -> Self {
         self.config.max_catch_up = hops;

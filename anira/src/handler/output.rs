@@ -152,13 +152,6 @@ impl Output {
             _ => &[],
         }
     }
-
-    /// The sample of one channel that comes before sample `position` of the stream.
-    pub(super) fn before(&self, channel: usize, position: u64) -> f32 {
-        let Some(sample) = position.checked_sub(self.zero_fill + 1) else { return 0.0 };
-        let (hop, offset) = (sample / self.hop as u64, (sample % self.hop as u64) as usize);
-        self.samples(channel, hop, offset, 1).first().copied().unwrap_or(0.0)
-    }
 }
 
 #[cfg(test)]

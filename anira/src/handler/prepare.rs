@@ -111,8 +111,10 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         let Sizes { plan, latency, slots, max_inference } = sizes;
         let max_block = host.block_size().max();
         let catch_up = if self.remembers() { self.config.max_catch_up() } else { 0 };
+        // What may wait although it is late must not take the place of what is in time.
+        let slots = slots + catch_up;
         let contexts = self.fallback.as_ref().map(|f| f.contexts()).unwrap_or_default();
-        let histories = histories(&plan, slots, max_block, catch_up, &latency, &contexts);
+        let histories = histories(&plan, slots, max_block, &latency, &contexts);
         check_memory(&histories, &plan, slots, &latency)?;
         let values: Vec<Vec<f64>> = self.shared.parameters.iter().map(|p| p.current()).collect();
         let payload = Payload {
@@ -150,6 +152,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             timing: self.stream_timing(host, &plan, catch_up),
             bell,
             behind: false,
+            dropping: false,
             reference: 0,
             last_block: 0,
         };
@@ -300,7 +303,6 @@ fn histories(
     plan: &SessionPlan,
     slots: usize,
     max_block: usize,
-    catch_up: usize,
     latency: &[Latency],
     contexts: &[usize],
 ) -> Vec<StreamShape> {
@@ -312,7 +314,7 @@ fn histories(
         let ago = plan.outputs.iter().zip(latency).map(of_output).max().unwrap_or(0);
         let heard = contexts.get(stream).copied().unwrap_or(0);
         let block = (max_block * s.hop).div_ceil(hop_in);
-        let slots = (slots + plan.engines + catch_up + 2) * s.hop;
+        let slots = (slots + plan.engines + 2) * s.hop;
         StreamShape {
             channels: s.channels * plan.lanes,
             hop: s.hop,

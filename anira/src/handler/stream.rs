@@ -40,6 +40,8 @@ pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
     pub(super) bell: Option<Arc<Doorbell>>,
     /// An inference of before the last reset still held an engine then, and the stream has not been on time since.
     pub(super) behind: bool,
+    /// Hops had to be dropped, and output stream 0 has not been on time since.
+    pub(super) dropping: bool,
     /// Samples of output stream 0 asked for so far: the clock of a session without inputs.
     pub(super) reference: u64,
     /// Samples that the last call brought to stream 0, by which the next submission is foretold.
@@ -250,14 +252,18 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         Head { submitted, deadline: submitted + (samples as f64 * self.timing.nanos_per_sample) as u64 }
     }
 
-    /// Gives up hops that nobody has begun and whose time has long passed, so that the stream is back on time at once.
+    /// Gives up hops that nobody has begun and whose time has passed, if one of them has waited too long: all of them, until
+    /// the stream is on time again. If some were left, a busy worker would take long to work them off.
     fn drop_overdue(&mut self) {
         let Some(output) = self.outputs.first() else { return };
         if self.may_wait() {
             return;
         }
-        let before = output.past().saturating_sub(self.timing.max_catch_up);
+        let past = output.past();
+        let may_wait = if self.dropping { 0 } else { self.timing.max_catch_up };
+        let mut before = past.saturating_sub(may_wait);
         while self.producer.drop_oldest(before).is_some() {
+            (before, self.dropping) = (past, true);
             self.shared.telemetry.count_dropped(1);
         }
     }
@@ -345,20 +351,26 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         if !collected || output.emitted < needed {
             self.wait_for(stream, needed, frames);
         }
+        let telemetry = &self.shared.telemetry;
+        let material = Material { history: &self.producer, parameters: &self.parameters, telemetry };
         let Some(output) = self.outputs.get_mut(stream) else { return Status::default() };
         if block.channels() != channels {
             (0..block.channels()).for_each(|c| block.silence(c, start, frames));
-            output.handed += frames as u64;
+            self.late.skip(material, output, stream, frames);
             return Status::fault(Fault::Channels);
         }
-        let telemetry = &self.shared.telemetry;
-        let material = Material { history: &self.producer, parameters: &self.parameters, telemetry };
+        let is_clock = stream == 0 && frames > 0;
         let late = self.bypass.hand_out(&mut self.late, material, output, stream, block, start, frames);
+        self.dropping &= late > 0 || !is_clock;
         match late {
             0 if self.behind && output.past() > 0 => self.behind = self.producer.has_stragglers(),
             0 => {}
             late if self.behind => telemetry.count_late_after_reset(late),
             late => telemetry.count_late(late),
+        }
+        if late > 0 {
+            // At once: a worker that is free before the next callback must not begin with what can no longer be heard.
+            self.drop_overdue();
         }
         Status { late_samples: late, fault: None }
     }
@@ -420,6 +432,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         self.bypass.reset();
         // An inference that runs now is not waited for: what is late behind it is not the model's doing.
         self.behind = self.producer.has_stragglers();
+        self.dropping = false;
         self.reference = 0;
         self.last_block = 0;
     }

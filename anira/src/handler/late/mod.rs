@@ -59,8 +59,10 @@ struct Transition {
     phase: Phase,
     /// Samples since the replacement began, or began anew.
     run: usize,
-    /// Per channel: the last sample that was heard while a replacement was.
+    /// Per channel: the last sample that was heard.
     last: Box<[f32]>,
+    /// Per channel: the last sample of the replacement, before the model was mixed in.
+    made: Box<[f32]>,
     /// Per channel: how far the replacement began from the last sample before it.
     step: Box<[f32]>,
 }
@@ -95,6 +97,7 @@ impl Late {
             phase: Phase::Model,
             run: 0,
             last: vec![0.0; channels].into_boxed_slice(),
+            made: vec![0.0; channels].into_boxed_slice(),
             step: vec![0.0; channels].into_boxed_slice(),
         };
         Self { stand_in, fade, streams: channels.into_iter().map(stream).collect() }
@@ -103,7 +106,26 @@ impl Late {
     /// A fresh stream. Audio thread; wait-free.
     pub(super) fn reset(&mut self) {
         self.stand_in.reset();
-        self.streams.iter_mut().for_each(|stream| stream.phase = Phase::Model);
+        self.streams.iter_mut().for_each(Transition::reset);
+    }
+
+    /// Silence goes out in place of the next `frames` samples of an output stream. Audio thread; wait-free.
+    pub(super) fn skip(&mut self, material: Material<'_>, output: &mut Output, stream: usize, frames: usize) {
+        let mut done = 0;
+        while done < frames {
+            done += match output.piece(output.handed + done as u64, frames - done) {
+                Piece::Zeros(n) => n,
+                Piece::Hop { hop, len, .. } => {
+                    self.stand_in.pass(hop, material);
+                    len
+                }
+            };
+        }
+        output.handed += frames as u64;
+        if frames > 0 {
+            self.stand_in.forget(stream);
+            self.streams.get_mut(stream).into_iter().for_each(Transition::reset);
+        }
     }
 
     /// Hands out the next `frames` samples of every channel of an output stream to `sink` from its frame `start` on. Returns
@@ -131,6 +153,9 @@ impl Late {
                     self.stand_in.pass(hop, material);
                     let run = Run { position, hop, offset, len, heard };
                     self.hand_out_run(material, output, stream, sink, at, run);
+                    if heard && offset == 0 {
+                        self.stand_in.hear(stream, hop);
+                    }
                     len
                 }
             };
@@ -159,8 +184,11 @@ impl Late {
             let at = start + done;
             if run.heard && transition.is_back(fade) {
                 transition.phase = Phase::Model;
-                (0..output.channels)
-                    .for_each(|c| sink.write(c, at, output.samples(c, run.hop, part.offset, part.len)));
+                for channel in 0..output.channels {
+                    let model = output.samples(channel, run.hop, part.offset, part.len);
+                    keep(&mut transition.last, channel, model);
+                    sink.write(channel, at, model);
+                }
                 return;
             }
             part.len = part.len.min(PIECE).min(transition.left(run.heard, fade));
@@ -174,14 +202,15 @@ impl Late {
                 let Some(piece) = piece.get_mut(..part.len) else { return };
                 self.stand_in.fill(material, output, stream, channel, part, piece);
                 if begins {
-                    transition.begin(channel, output, part.position, piece);
+                    transition.begin(channel, part.heard, piece);
                 }
                 transition.settle(channel, fade, piece);
+                keep(&mut transition.made, channel, piece);
                 if part.heard {
                     let model = output.samples(channel, part.hop, part.offset, part.len);
                     transition.mix(fade, model, piece);
                 }
-                transition.keep(channel, piece);
+                keep(&mut transition.last, channel, piece);
                 sink.write(channel, at, piece);
             }
             transition.advance(&part);
@@ -191,6 +220,12 @@ impl Late {
 }
 
 impl Transition {
+    /// The model alone is heard, after silence.
+    fn reset(&mut self) {
+        self.phase = Phase::Model;
+        self.last.fill(0.0);
+    }
+
     /// Whether nothing of a replacement is heard any more, once the model's answer is there.
     fn is_back(&self, fade: usize) -> bool {
         match self.phase {
@@ -215,12 +250,11 @@ impl Transition {
         is_seam || !run.heard && self.phase != Phase::Replaced
     }
 
-    /// Takes the step from the last sample that was heard to the replacement's first.
-    fn begin(&mut self, channel: usize, output: &Output, position: u64, piece: &[f32]) {
-        let last = match self.phase {
-            Phase::Model => output.before(channel, position),
-            _ => self.last.get(channel).copied().unwrap_or(0.0),
-        };
+    /// Takes the step from the last sample to the replacement's first: from the last that was heard, or, while the model fades
+    /// in over it, from the replacement's own.
+    fn begin(&mut self, channel: usize, heard: bool, piece: &[f32]) {
+        let last = if heard { &self.made } else { &self.last };
+        let last = last.get(channel).copied().unwrap_or(0.0);
         if let (Some(step), Some(first)) = (self.step.get_mut(channel), piece.first()) {
             *step = last - first;
         }
@@ -245,12 +279,6 @@ impl Transition {
         }
     }
 
-    fn keep(&mut self, channel: usize, piece: &[f32]) {
-        if let (Some(last), Some(sample)) = (self.last.get_mut(channel), piece.last()) {
-            *last = *sample;
-        }
-    }
-
     fn advance(&mut self, run: &Run) {
         self.run = self.run.saturating_add(run.len);
         self.phase = match (run.heard, self.phase) {
@@ -258,6 +286,13 @@ impl Transition {
             (true, Phase::Return(done)) => Phase::Return(done + run.len),
             (true, _) => Phase::Return(run.len),
         };
+    }
+}
+
+/// Keeps the last sample of a channel's piece.
+fn keep(last: &mut [f32], channel: usize, piece: &[f32]) {
+    if let (Some(last), Some(sample)) = (last.get_mut(channel), piece.last()) {
+        *last = *sample;
     }
 }
 

@@ -53,8 +53,17 @@ pub(in crate::handler) enum StandIn {
 #[derive(Clone, Debug)]
 pub(in crate::handler) struct Held {
     hop: usize,
+    /// The last hop that was heard whole.
+    whole: Option<u64>,
     /// Channel after channel; silence while nothing was heard.
     samples: Box<[f32]>,
+}
+
+impl Held {
+    fn forget(&mut self) {
+        self.whole = None;
+        self.samples.fill(0.0);
+    }
 }
 
 impl StandIn {
@@ -63,7 +72,11 @@ impl StandIn {
         match policy {
             LatePolicy::Dry => Self::Dry { paired: paired.into() },
             LatePolicy::Hold => {
-                let held = |o: &Output| Held { hop: o.hop, samples: vec![0.0; o.channels * o.hop].into() };
+                let held = |o: &Output| Held {
+                    hop: o.hop,
+                    whole: None,
+                    samples: vec![0.0; o.channels * o.hop].into(),
+                };
                 Self::Hold { held: outputs.iter().map(held).collect() }
             }
             _ => Self::Silence,
@@ -77,7 +90,7 @@ impl StandIn {
 
     pub(super) fn reset(&mut self) {
         match self {
-            Self::Hold { held } => held.iter_mut().for_each(|held| held.samples.fill(0.0)),
+            Self::Hold { held } => held.iter_mut().for_each(Held::forget),
             Self::Fallback(spare) => spare.reset(),
             Self::Silence | Self::Dry { .. } | Self::Function { .. } => {}
         }
@@ -97,12 +110,29 @@ impl StandIn {
         }
     }
 
+    /// The model's answer to a hop is heard from its first sample on, and so to its last.
+    pub(super) fn hear(&mut self, stream: usize, hop: u64) {
+        if let Self::Hold { held } = self
+            && let Some(held) = held.get_mut(stream)
+        {
+            held.whole = Some(hop);
+        }
+    }
+
+    /// Silence went out in place of a stream.
+    pub(super) fn forget(&mut self, stream: usize) {
+        if let Self::Hold { held } = self {
+            held.get_mut(stream).into_iter().for_each(Held::forget);
+        }
+    }
+
     /// A replacement begins in a hop, or begins anew there.
     pub(super) fn begin(&mut self, stream: usize, output: &Output, hop: u64) {
         let Self::Hold { held } = self else { return };
         let Some(held) = held.get_mut(stream) else { return };
-        // What was heard last lies in the hop before, unless that was late, too: then what is held is older.
-        let Some(before) = hop.checked_sub(1).filter(|&hop| output.is_heard(hop)) else { return };
+        // What was heard last lies in the hop before, unless that was late, too, even if it has come since: then what is held
+        // is older.
+        let Some(before) = held.whole.filter(|whole| whole + 1 == hop) else { return };
         for (channel, kept) in held.samples.chunks_exact_mut(held.hop.max(1)).enumerate() {
             let samples = output.samples(channel, before, 0, kept.len());
             kept.iter_mut().zip(samples).for_each(|(kept, sample)| *kept = *sample);
