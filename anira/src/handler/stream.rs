@@ -255,11 +255,9 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     /// Gives up hops that nobody has begun and whose time has passed, if one of them has waited too long: all of them, until
     /// the stream is on time again. If some were left, a busy worker would take long to work them off.
     fn drop_overdue(&mut self) {
-        let Some(output) = self.outputs.first() else { return };
-        if self.may_wait() {
-            return;
-        }
-        let past = output.past();
+        // No stream may still want it, but one that nobody takes from wants nothing.
+        let past = self.outputs.iter().filter(|o| o.handed > 0).map(Output::past).min();
+        let Some(past) = past.filter(|_| !self.may_wait()) else { return };
         let may_wait = if self.dropping { 0 } else { self.timing.max_catch_up };
         let mut before = past.saturating_sub(may_wait);
         while self.producer.drop_oldest(before).is_some() {

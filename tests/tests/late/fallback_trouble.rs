@@ -35,6 +35,10 @@ fn streams_that_are_not_the_first_models_are_refused_naming_both() {
     at(&["input", "voice", "hop", "32", "64"], own(streams(32, 64, 2)));
     at(&["output", "sound", "hop", "128", "64"], own(streams(64, 128, 2)));
     at(&["input", "voice", "channels", "3", "2"], own(streams(64, 64, 3)));
+    let delaying = InferenceConfig::builder()
+        .input(InputTensor::stream("voice", 64).channels(2).layout(valid("NCT".parse())))
+        .output(OutputTensor::stream("sound", 64).channels(2).layout(valid("NCT".parse())).latency(5));
+    at(&["output", "sound", "latency", "5", "0"], own(delaying));
     let side = || InputTensor::stream("side", 64);
     at(&["input streams", "2", "1"], own(main().input(side())));
     at(&["output streams", "2", "1"], own(main().output(OutputTensor::stream("more", 64))));

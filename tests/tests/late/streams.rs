@@ -127,3 +127,37 @@ fn a_hop_that_comes_in_the_middle_of_itself() {
         truth.is_told_by(&stage.telemetry(), format_args!("{kind:?}"));
     }
 }
+
+#[test]
+fn a_hop_that_one_output_can_still_use_is_run_for_it() {
+    // Two outputs of one hop; the second declares so much latency that a stall of four hops does not make it late.
+    let two = || {
+        let tensors =
+            signature(&[("main", &[1, 1, HOP])], &[("first", &[1, 1, HOP]), ("second", &[1, 1, HOP])]);
+        backend(tensors, |x, y| {
+            y.f32(0)?.copy_from_slice(x.f32(0)?);
+            y.f32(1)?.copy_from_slice(x.f32(0)?);
+            Ok(())
+        })
+    };
+    let spare = 8 * HOP;
+    let config = anira_tests::cut()
+        .input(InputTensor::stream("main", HOP))
+        .output(OutputTensor::stream("first", HOP))
+        .output(OutputTensor::stream("second", HOP).declared_latency(spare as u64))
+        .max_inference(Duration::from_millis(1));
+    let builder = InferenceHandler::builder(valid(config.build())).backend(two());
+    let mut stage = Stage::new(builder, &HostConfig::fixed(RATE, HOP));
+    let input = noise(40 * HOP, 3);
+    let (mut second, mut late) = (vec![0.0; input.len()], [0, 0]);
+    for (n, block) in input.chunks(HOP).enumerate() {
+        assert!(stage.audio.push(0, &[block]).is_ok());
+        late[0] += stage.audio.pop(0, &mut [&mut [0.0; HOP][..]]).late_samples;
+        let status = stage.audio.pop(1, &mut [&mut second[n * HOP..(n + 1) * HOP]]);
+        late[1] += status.late_samples;
+        while !(10..14).contains(&n) && stage.driver.run_one() {}
+    }
+    assert!(late[0] >= 4 * HOP as u64, "the stall is heard in the first: {late:?}");
+    assert_eq!((late[1], stage.telemetry().dropped), (0, 0), "and not in the second");
+    assert_same(&second, &anira_tests::delayed(&input, spare as u64), "the second output");
+}

@@ -119,6 +119,11 @@ where
         check("input", inputs, &binding.inputs)?;
         check("output", outputs, &own)?;
         let remembers = model.internal_state() == InternalState::Inside;
+        if remembers && config.pre_roll() > 0 {
+            let right =
+                "0 for a fallback that remembers inside its engine: every reset would run it in the callback";
+            return Err(Error::config("pre_roll", config.pre_roll(), right));
+        }
         if (remembers || !binding.states.is_empty()) && outputs.len() > 1 {
             let right = "a fallback without state, where the session has several output streams";
             return Err(Error::config("fallback", "a model with state", right));
@@ -134,9 +139,13 @@ fn check(what: &str, session: &[StreamPlan], own: &[StreamPlan]) -> Result<()> {
         return Err(Error::config(format!("{what} streams"), own.len(), right).at("fallback"));
     }
     for (session, own) in session.iter().zip(own) {
-        for (field, right, value) in
-            [("hop", session.hop, own.hop), ("channels", session.channels, own.channels)]
-        {
+        // Another delay of its own would shift what is heard in its place.
+        let fields = [
+            ("hop", session.hop as u64, own.hop as u64),
+            ("channels", session.channels as u64, own.channels as u64),
+            ("latency", session.latency, own.latency),
+        ];
+        for (field, right, value) in fields {
             if right != value {
                 let right = format!("{right}, that of the model's `{}`", session.name);
                 let error = Error::config(field, value, right);
