@@ -148,7 +148,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             late,
             bypass: bypass(&plan),
             timing: self.stream_timing(host, &plan, catch_up),
-            bell,
+            bell: bell.clone(),
             behind: false,
             reference: 0,
             last_block: 0,
@@ -165,7 +165,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             admission: attachment.admission(),
         };
         let audio = Audio::new(Box::new(streams), home);
-        self.running.push(Running::new(attachment, ring, closed, owner));
+        self.running.push(Running::new(attachment, ring, closed, bell, owner));
         Ok(Prepared { audio, report })
     }
 

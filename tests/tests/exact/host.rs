@@ -240,7 +240,8 @@ impl<B: Backend> Virtual<B> {
                 }
             }
             self.handed[stream] += channels[0].len() as u64;
-            let ring = self.zero_fill(stream) as i64 + (self.collected() * self.outputs[stream].0 as u64) as i64;
+            let ring =
+                self.zero_fill(stream) as i64 + (self.collected() * self.outputs[stream].0 as u64) as i64;
             self.slack[stream] = self.slack[stream].min(ring - self.handed[stream] as i64);
         }
         assert_eq!(late, missed, "late samples are those that are wanting: {:?}", self.report);
@@ -270,6 +271,10 @@ impl<B: Backend> Virtual<B> {
         for block in blocks {
             self.callback(block);
         }
-        assert_eq!(self.missed, before, "late although the engines took what was declared: {:?}", self.report);
+        assert_eq!(
+            self.missed, before,
+            "late although the engines took what was declared: {:?}",
+            self.report
+        );
     }
 }

@@ -38,5 +38,5 @@ fn rounds(block: usize, hop: usize) -> usize {
     while b > 0 {
         (a, b) = (b, a % b);
     }
-    6 * hop / a + 2 * block / a + 12
+    4 * hop / a + 2 * block / a + 12
 }

@@ -9,7 +9,9 @@ use super::{RATE, built, mono, rounds, samples};
 #[test]
 fn hops_in_and_out_that_differ() {
     for block in 1..=12 {
-        for (hop_in, hop_out) in [(1, 2), (2, 1), (3, 2), (2, 3), (5, 12), (12, 5), (8, 4), (7, 7), (6, 9), (12, 1)] {
+        for (hop_in, hop_out) in
+            [(1, 2), (2, 1), (3, 2), (2, 3), (5, 12), (12, 5), (8, 4), (7, 7), (6, 9), (12, 1)]
+        {
             for time in [0, 1, block, block + 1, hop_in] {
                 let config = built(mono(hop_in, hop_out, samples(time.min(hop_in))));
                 let mut session = Virtual::new(config, Bypass, &HostConfig::fixed(RATE, block));

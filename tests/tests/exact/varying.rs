@@ -36,7 +36,8 @@ fn no_sequence_of_small_blocks_is_late() {
         for min in [1, 2, max - 1, max] {
             for hop in 1..=9 {
                 for (engines, ratio) in [(1, 0.0), (2, 0.0), (1, 0.5), (2, 1.0)] {
-                    let time = samples(random.below(hop * engines + 1)) + Duration::from_nanos(random.below(2) as u64 * 500);
+                    let time = samples(random.below(hop * engines + 1))
+                        + Duration::from_nanos(random.below(2) as u64 * 500);
                     let time = time.min(samples(hop * engines));
                     let config = built(mono(hop, hop, time).engines(engines).blocking_ratio(ratio));
                     let mut session = Virtual::new(config, Bypass, &host(RATE, min.min(max), max));
@@ -56,9 +57,13 @@ fn no_sequence_of_small_blocks_is_late() {
 #[test]
 fn no_sequence_of_large_blocks_is_late() {
     let mut random = Random(6);
-    for (max, hop, micros, engines) in
-        [(512, 512, 3000, 1), (512, 64, 1000, 1), (2048, 512, 12_000, 2), (480, 150, 3000, 1), (64, 2048, 40_000, 1)]
-    {
+    for (max, hop, micros, engines) in [
+        (512, 512, 3000, 1),
+        (512, 64, 1000, 1),
+        (2048, 512, 12_000, 2),
+        (480, 150, 3000, 1),
+        (64, 2048, 40_000, 1),
+    ] {
         for (min, ratio) in [(1, 0.0), (1, 0.5), (max / 4, 0.0)] {
             let config =
                 built(mono(hop, hop, Duration::from_micros(micros)).engines(engines).blocking_ratio(ratio));
@@ -105,7 +110,9 @@ fn the_worst_sequence_of_the_manual_needs_the_whole_latency() {
 #[test]
 fn the_adversary_of_the_proof_empties_the_ring() {
     // Blocks end one sample before a hop is complete; then just less than an inference passes; then comes the longest block.
-    for (min, max, hop, time) in [(1, 12, 12, 5), (1, 7, 12, 12), (1, 12, 5, 3), (1, 9, 8, 8), (3, 12, 12, 7), (2, 5, 8, 4)] {
+    for (min, max, hop, time) in
+        [(1, 12, 12, 5), (1, 7, 12, 12), (1, 12, 5, 3), (1, 9, 8, 8), (3, 12, 12, 7), (2, 5, 8, 4)]
+    {
         let config = built(mono(hop, hop, samples(time)));
         let mut session = Virtual::new(config, Bypass, &host(RATE, min, max));
         let exact = session.report.latency[0].exact;
