@@ -61,6 +61,14 @@ fn call<B: Backend, S: Scheduler<anira::EngineOf<B>>>(
 const LONG: Duration = Duration::from_secs(40);
 /// Far less than [`LONG`]: who took no longer did not wait for the bound.
 const SOON: Duration = Duration::from_secs(20);
+/// 200 ms of [`LONG`].
+const SHARE: f64 = 0.005;
+
+/// Whether so many waits of a [`SHARE`] took no less, and no more than a busy machine may make of them.
+fn is_bound(took: Duration, waits: u32) -> bool {
+    let bound = waits * LONG.mul_f64(SHARE);
+    (bound..20 * bound).contains(&took)
+}
 
 #[test]
 fn what_comes_within_the_wait_is_heard_as_soon_as_it_is_there() {
@@ -87,20 +95,17 @@ fn what_comes_within_the_wait_is_heard_as_soon_as_it_is_there() {
 
 #[test]
 fn if_nobody_comes_the_wait_is_its_bound_and_not_longer() {
-    // Twentieths of a second of a second's block.
-    let second = host(Duration::from_secs(1));
-    let mut handler = session(mono(BLOCK, copy), valid(Driven::new(1)), 0.05);
-    let Prepared { mut audio, report, .. } = valid(handler.prepare(&second));
+    let mut handler = session(mono(BLOCK, copy), valid(Driven::new(1)), SHARE);
+    let Prepared { mut audio, report, .. } = valid(handler.prepare(&host(LONG)));
     assert_eq!(report.latency[0].samples, 0);
     for _ in 0..3 {
         let (heard, late, took) = call(&mut audio, &ramp(BLOCK));
         assert_eq!((heard, late), (vec![0.0; BLOCK], BLOCK as u64));
-        assert!(took >= Duration::from_millis(50), "{took:?}");
-        assert!(took < Duration::from_secs(1), "{took:?}: that would be the whole block");
+        assert!(is_bound(took, 1), "{took:?}");
     }
     // A call that brings three blocks may wait for each; one that brings a tenth, a tenth as long.
     let (_, _, took) = call(&mut audio, &ramp(3 * BLOCK));
-    assert!((Duration::from_millis(150)..Duration::from_secs(2)).contains(&took), "{took:?}");
+    assert!(is_bound(took, 3), "{took:?}");
     let mut handler = session(mono(BLOCK, copy), valid(Driven::new(1)), 0.5);
     let varying = HostConfig::varying(BLOCK as f64 / 40.0, BLOCK);
     let Prepared { mut audio, report, .. } = valid(handler.prepare(&varying));
@@ -120,13 +125,13 @@ fn if_nobody_comes_the_wait_is_its_bound_and_not_longer() {
 #[test]
 fn an_engine_that_is_held_is_waited_for_no_longer_than_the_bound() {
     let gate = Gate::new();
-    let mut handler = session(gated(&gate), pool(1), 0.05);
+    let mut handler = session(gated(&gate), pool(1), SHARE);
     let control = handler.control();
-    let Prepared { mut audio, .. } = valid(handler.prepare(&host(Duration::from_secs(1))));
+    let Prepared { mut audio, .. } = valid(handler.prepare(&host(LONG)));
     gate.shut();
     let (_, late, took) = call(&mut audio, &ramp(BLOCK));
     assert_eq!(late, BLOCK as u64);
-    assert!((Duration::from_millis(50)..Duration::from_secs(1)).contains(&took), "{took:?}");
+    assert!(is_bound(took, 1), "{took:?}");
     // A reset right after it: what was held is not heard.
     audio.reset();
     gate.open();
