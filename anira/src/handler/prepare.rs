@@ -150,7 +150,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             late,
             bypass: bypass(&plan),
             timing: self.stream_timing(host, &plan, catch_up),
-            bell,
+            bell: bell.clone(),
             behind: false,
             dropping: false,
             reference: 0,
@@ -168,7 +168,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             admission: attachment.admission(),
         };
         let audio = Audio::new(Box::new(streams), home);
-        self.running.push(Running::new(attachment, ring, closed, owner));
+        self.running.push(Running::new(attachment, ring, closed, bell, owner));
         Ok(Prepared { audio, report })
     }
 

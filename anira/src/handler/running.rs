@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use anira_scheduler::Doorbell;
 use anira_scheduler::ring::Ring;
 use anira_traits::{Attachment, Backend, Error, ErrorKind, PrePostProcessor, Result, Scheduler};
 
@@ -28,7 +29,8 @@ pub(super) struct Closed(Arc<AtomicBool>);
 impl Closed {
     /// Any thread; wait-free.
     pub(super) fn is_set(&self) -> bool {
-        // Relaxed: a word on its own. Who is inside a slot is waited for by the attachment.
+        // Relaxed: a word on its own. Who is inside a slot is waited for by the attachment; who sleeps is woken by the bell,
+        // which has the fences.
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -38,6 +40,8 @@ pub(super) struct Running<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf
     attachment: AttachmentOf<B, P, S>,
     ring: Arc<RingOf<B, P>>,
     closed: Closed,
+    /// Where the audio thread may be waiting for results.
+    bell: Option<Arc<Doorbell>>,
     /// Where the audio half's memory comes back when it is dropped.
     home: rtrb::Consumer<Box<State<B, P, S>>>,
 }
@@ -47,9 +51,10 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Running<B, P, S
         attachment: AttachmentOf<B, P, S>,
         ring: Arc<RingOf<B, P>>,
         closed: Closed,
+        bell: Option<Arc<Doorbell>>,
         home: rtrb::Consumer<Box<State<B, P, S>>>,
     ) -> Self {
-        Self { attachment, ring, closed, home }
+        Self { attachment, ring, closed, bell, home }
     }
 
     /// Whether the audio half has been dropped.
@@ -72,6 +77,10 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Running<B, P, S
 
     pub(super) fn detach(&mut self, timeout: Duration) -> Result<()> {
         self.closed.0.store(true, Ordering::Relaxed);
+        // Nobody will answer any more: who waits for it goes on now.
+        if let Some(bell) = &self.bell {
+            bell.ring();
+        }
         self.attachment.detach(timeout)
     }
 

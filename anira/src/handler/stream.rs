@@ -396,7 +396,9 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                     match &self.bell {
                         // A spinning real-time thread would starve its own worker.
                         Some(bell) if rounds > SPINS => {
-                            bell.wait(Some(Duration::from_nanos(left)), || self.producer.is_head_finished());
+                            bell.wait(Some(Duration::from_nanos(left)), || {
+                                self.producer.is_head_finished() || self.closed.is_set()
+                            });
                         }
                         _ => std::hint::spin_loop(),
                     }
