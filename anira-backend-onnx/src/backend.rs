@@ -1,4 +1,4 @@
-//! The factory: [`Rten`], and the signature of a file without any engine.
+//! The factories: [`Rten`] and [`OnnxRuntime`], and the signature of a file without any engine.
 
 use anira_traits::{Backend, LoadRequest, ModelSource, Result, Signature};
 
@@ -32,9 +32,33 @@ impl Backend for Rten {
 
     #[cfg(not(feature = "rten"))]
     fn load(&self, _source: &ModelSource, _request: &LoadRequest) -> Result<Self::Model> {
-        let text = "the engine is not built in: turn on the Cargo feature `rten` of anira-backend-onnx";
-        Err(anira_traits::Error::new(anira_traits::ErrorKind::NotBuilt, text).at("backend `rten`"))
+        Err(not_built("rten"))
     }
+}
+
+/// ONNX models by [ONNX Runtime](https://onnxruntime.ai), a native library that is loaded at run time.
+///
+/// Without the Cargo feature `onnxruntime` nothing can be loaded: [`load`](Backend::load) answers
+/// [`ErrorKind::NotBuilt`](anira_traits::ErrorKind::NotBuilt).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OnnxRuntime;
+
+impl Backend for OnnxRuntime {
+    type Model = anira_traits::Absent;
+
+    fn name(&self) -> &str {
+        "onnxruntime"
+    }
+
+    fn load(&self, _source: &ModelSource, _request: &LoadRequest) -> Result<Self::Model> {
+        Err(not_built("onnxruntime"))
+    }
+}
+
+fn not_built(feature: &str) -> anira_traits::Error {
+    let text =
+        format!("the engine is not built in: turn on the Cargo feature `{feature}` of anira-backend-onnx");
+    anira_traits::Error::new(anira_traits::ErrorKind::NotBuilt, text).at(format!("backend `{feature}`"))
 }
 
 /// The signature of an ONNX file, without loading it into an engine: names, types and extents exactly as in the file.

@@ -7,7 +7,8 @@ use anira_traits::{
 };
 use rten::{ModelOptions, NodeId};
 
-use crate::{RtenEngine, fault, graph_proto, thread};
+use super::{RtenEngine, fault, thread};
+use crate::graph_proto;
 
 /// An ONNX model that rten has loaded: shared by all its engines.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use anira_traits::{Engine, EngineRequest, Error, ErrorKind, Result, TensorView, TensorViewMut, WorkerScope};
 use rten::{NodeId, RunOptions, ValueOrView};
 
-use crate::binding::{Input, Output};
-use crate::model::Loaded;
-use crate::{fault, thread};
+use super::binding::{Input, Output};
+use super::model::Loaded;
+use super::{fault, thread};
 
 /// Runs one model of rten's. Allocates while it runs, as rten does: for workers, not for callbacks.
 #[derive(Debug)]
