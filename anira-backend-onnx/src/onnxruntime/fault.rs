@@ -42,6 +42,7 @@ fn told<R>(kind: ErrorKind, error: &ort::Error<R>) -> Error {
 fn lacking(text: &str) -> Option<ErrorKind> {
     let text = text.to_ascii_lowercase();
     let words = [
+        "no op registered for",
         "not a registered function/op",
         "not implemented",
         "could not find an implementation",

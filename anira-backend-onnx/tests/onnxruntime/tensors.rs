@@ -67,7 +67,8 @@ fn every_type_goes_in_and_comes_out() {
                 engine.input(0).unwrap().set_number(i, f64::from((i as i32 + round) % 2 * (i as i32)));
             }
             engine.run().unwrap();
-            let given = engine.input(0).unwrap().as_view();
+            let input = engine.input(0).unwrap();
+            let given = input.as_view();
             let given: Vec<_> = (0..6).map(|i| given.number(i).unwrap()).collect();
             let output = engine.output(0).unwrap();
             assert_eq!((output.dtype(), output.len()), (dtype, 6));
