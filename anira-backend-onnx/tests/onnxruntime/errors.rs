@@ -3,7 +3,7 @@
 use anira_backend_onnx::OnnxRuntime;
 use anira_traits::*;
 
-use crate::support::{fixture, load, root};
+use crate::support::{fixture, get, load, picking_model, request, root, set};
 
 #[test]
 fn shapes_that_do_not_fit_are_found_when_an_engine_is_made() {
@@ -54,4 +54,22 @@ fn a_refused_file_is_named() {
     let error = load(OnnxRuntime, &file).map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Model);
     assert!(error.field().unwrap().starts_with(file.to_str().unwrap()), "{error}");
+}
+
+#[test]
+fn a_run_that_fails_is_an_error_and_the_next_one_is_not() {
+    let model = OnnxRuntime.load(&ModelSource::memory(picking_model()), &LoadRequest::new()).unwrap();
+    let mut engine = model.engine(&request(model.signature(), 1)).unwrap();
+    set(&mut engine, 0, &[10.0, 11.0, 12.0, 13.0]);
+    for (places, right) in [([3, 1], Some([13.0, 11.0])), ([0, 9], None), ([2, 0], Some([12.0, 10.0]))] {
+        engine.input(1).unwrap().i64_mut().unwrap().copy_from_slice(&places);
+        match (engine.run(), right) {
+            (Ok(()), Some(right)) => assert_eq!(get(&engine, 0), right),
+            (Err(error), None) => {
+                assert_eq!(error.kind(), ErrorKind::Engine, "{error}");
+                assert!(error.to_string().starts_with("ONNX Runtime: "), "{error}");
+            }
+            (result, _) => panic!("{places:?}: {result:?}"),
+        }
+    }
 }

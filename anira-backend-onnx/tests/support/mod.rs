@@ -154,3 +154,13 @@ pub(crate) fn bool_weight_model(bytes: &[u8]) -> Vec<u8> {
         .message(12, tensor_value("y", 9, &shape));
     model(graph)
 }
+
+/// A model that picks from x, four numbers, those at the places i: fails if there is no such place.
+pub(crate) fn picking_model() -> Vec<u8> {
+    let graph = Message::default()
+        .message(1, node("Gather", &["x", "i"], "y"))
+        .message(11, tensor_value("x", 1, &[4]))
+        .message(11, tensor_value("i", 7, &[2]))
+        .message(12, tensor_value("y", 1, &[2]));
+    model(graph)
+}
