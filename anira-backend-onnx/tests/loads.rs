@@ -10,8 +10,8 @@ mod support;
 use anira_traits::{Backend, Engine, LoadRequest, Model, ModelSource};
 use support::{fixture, request, root};
 
-/// The most that the process may grow over all measured loads: less than 50 leaked engines.
-const MOST: usize = 2 << 20;
+/// The most that the process may grow over all measured loads: less than 100 leaked engines.
+const MOST: usize = 1 << 20;
 
 /// The process's memory in bytes.
 fn resident() -> usize {
