@@ -3,7 +3,7 @@
 use anira_backend_onnx::OnnxRuntime;
 use anira_traits::*;
 
-use crate::support::{fixture, get, load, picking_model, request, root, set};
+use crate::support::{fixture, get, greedy_model, load, picking_model, request, root, set};
 
 #[test]
 fn shapes_that_do_not_fit_are_found_when_an_engine_is_made() {
@@ -72,4 +72,31 @@ fn a_run_that_fails_is_an_error_and_the_next_one_is_not() {
             (result, _) => panic!("{places:?}: {result:?}"),
         }
     }
+}
+
+/// Set for a child whose memory is limited.
+const LIMITED: &str = "ANIRA_TEST_LIMITED";
+
+/// Loads and runs the model that wants 10 GiB; the process is alive afterwards, and a sane model still runs.
+#[test]
+fn memory_that_cannot_be_had_is_an_error() {
+    if std::env::var_os(LIMITED).is_none() {
+        // A child that may have 4 GB, so that nobody's machine is filled.
+        let mut child = std::process::Command::new("sh");
+        child.args([
+            "-c",
+            "ulimit -v 4000000; exec \"$0\" --exact errors::memory_that_cannot_be_had_is_an_error",
+        ]);
+        let output = child.arg(std::env::current_exe().unwrap()).env(LIMITED, "1").output().unwrap();
+        let text =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+        return;
+    }
+    let model = OnnxRuntime.load(&ModelSource::memory(greedy_model()), &LoadRequest::new());
+    let made = model.and_then(|model| model.engine(&EngineRequest::new(vec![vec![1]], vec![None])));
+    let error = made.map(drop).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Engine | ErrorKind::Model), "{:?}: {error}", error.kind());
+    let mut engine = crate::support::engine(OnnxRuntime, fixture("double.onnx"));
+    engine.run().unwrap();
 }
