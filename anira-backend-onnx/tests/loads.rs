@@ -4,6 +4,7 @@
 //! ANIRA_LOADS=1000 for the long version.
 #![cfg(all(target_os = "linux", any(feature = "rten", feature = "onnxruntime")))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(clippy::print_stdout, reason = "the figures are for who asks for them")]
 
 mod support;
 
