@@ -7,6 +7,8 @@ mod latency;
 mod npy;
 mod process;
 mod run;
+#[cfg(feature = "onnxruntime")]
+mod telemetry;
 mod whole_file;
 
 use std::io::Write;
@@ -44,6 +46,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "onnxruntime")]
+    telemetry::turn_off();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
