@@ -12,15 +12,21 @@ use std::time::{Duration, Instant};
 
 use anira::backends::{FnBackend, Inputs, Outputs};
 use anira::prelude::*;
-use anira::traits::{DType, Signature, TensorInfo};
+use anira::traits::{DType, InferenceConfigBuilder, Signature, TensorInfo};
 
 pub use gate::Gate;
 
-/// A configuration of one stream in, one out, same hop, with a declared worst time.
+/// A configuration's builder, without a fade: late samples are silent from the first to the last, and the next is right.
+#[must_use]
+pub fn cut() -> InferenceConfigBuilder {
+    InferenceConfig::builder().late_fade(0)
+}
+
+/// A configuration of one stream in, one out, same hop, with a declared worst time. Late samples are silent, without a fade.
 #[must_use]
 pub fn plain(hop: usize, max_inference: Duration) -> InferenceConfig {
     valid(
-        InferenceConfig::builder()
+        cut()
             .input(InputTensor::stream("input", hop))
             .output(OutputTensor::stream("output", hop))
             .max_inference(max_inference)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::scalar::OptionValue;
+use super::scalar::{LateKind, OptionValue};
 use super::tensor::{InputEntry, OutputEntry};
 
 /// The version of the format that this crate reads and writes.
@@ -35,6 +35,12 @@ pub struct ConfigFile {
     pub(super) max_catch_up: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) align_outputs: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) late_policy: Option<LateKind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) late_fade: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) pre_roll: Option<usize>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) engine: BTreeMap<String, EngineEntry>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,5 +1,6 @@
 //! Values that a file may spell in several ways: one number or many, and options of any simple type.
 
+use anira_traits::LatePolicy;
 use serde::{Deserialize, Serialize};
 
 /// One number for all elements, or a list with one per element. True counts as 1, false as 0.
@@ -42,6 +43,33 @@ impl Numbers {
             [one] => Self::One(Number::Number(*one)),
             many => Self::Many(many.iter().copied().map(Number::Number).collect()),
         }
+    }
+}
+
+/// What is heard in place of late samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LateKind {
+    Silence,
+    Dry,
+    Hold,
+}
+
+impl From<LateKind> for LatePolicy {
+    fn from(kind: LateKind) -> Self {
+        match kind {
+            LateKind::Silence => Self::Silence,
+            LateKind::Dry => Self::Dry,
+            LateKind::Hold => Self::Hold,
+        }
+    }
+}
+
+impl LateKind {
+    /// As a file would say it; `None` where that is what it means by saying nothing.
+    pub(super) fn of(policy: LatePolicy) -> Option<Self> {
+        let kinds = [Self::Silence, Self::Dry, Self::Hold];
+        kinds.into_iter().find(|kind| LatePolicy::from(*kind) == policy && policy != LatePolicy::default())
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct OutputEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) declared_latency: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) decay: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) layout: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) shape: Option<Vec<usize>>,
@@ -167,10 +169,13 @@ impl OutputEntry {
             ("channels", self.channels.is_some()),
             ("latency", self.latency.is_some()),
             ("declared_latency", self.declared_latency.is_some()),
+            ("decay", self.decay.is_some()),
             ("layout", self.layout.is_some() || over.is_some_and(|o| o.layout.is_some())),
         ];
         let (role, belonging): (_, &[&str]) = match self.role {
-            OutputKind::Stream => ("stream", &["hop", "channels", "latency", "declared_latency", "layout"]),
+            OutputKind::Stream => {
+                ("stream", &["hop", "channels", "latency", "declared_latency", "decay", "layout"])
+            }
             OutputKind::Parameter => ("parameter", &[]),
             OutputKind::State => ("state", &[]),
         };
@@ -181,6 +186,7 @@ impl OutputEntry {
                 channels: self.channels,
                 latency: self.latency.unwrap_or(0),
                 declared_latency: self.declared_latency,
+                decay: self.decay.unwrap_or(0),
             },
             OutputKind::Parameter => OutputRole::Parameter,
             OutputKind::State => OutputRole::State,
@@ -205,15 +211,17 @@ impl OutputEntry {
             channels: None,
             latency: None,
             declared_latency: None,
+            decay: None,
             layout: tensor.layout.as_ref().map(Layout::to_string),
             shape: tensor.shape.clone(),
             model_name: tensor.model_name.clone(),
         };
         match &tensor.role {
-            OutputRole::Stream { hop, channels, latency, declared_latency } => {
+            OutputRole::Stream { hop, channels, latency, declared_latency, decay } => {
                 (entry.hop, entry.channels) = (Some(*hop), *channels);
                 entry.latency = (*latency > 0).then_some(*latency);
                 entry.declared_latency = *declared_latency;
+                entry.decay = (*decay > 0).then_some(*decay);
             }
             OutputRole::Parameter => entry.role = OutputKind::Parameter,
             OutputRole::State => entry.role = OutputKind::State,

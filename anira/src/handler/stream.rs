@@ -5,19 +5,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anira_scheduler::clock;
 use anira_scheduler::ring::{Collected, Producer};
+use anira_scheduler::{Doorbell, clock};
 use anira_traits::{EmitPart, Engine, Forecast, Head, Mode, PrePostProcessor, Submit};
 
 use super::audio::{Fault, Status};
 use super::bypass::Bypass;
 use super::control::Shared;
-use super::job::Crew;
+use super::crew::Crew;
+use super::late::{Late, Material};
 use super::output::Output;
 use super::parameter::Values;
 use super::payload::Payload;
 use super::running::Closed;
 use crate::block::{Sink, Source};
+
+/// How often a callback that may wait looks for results before it sleeps: some microseconds.
+const SPINS: u32 = 64;
 
 /// Everything that the audio thread owns of a session.
 pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
@@ -29,8 +33,13 @@ pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
     pub(super) parameters: Box<[Values]>,
     pub(super) shared: Arc<Shared>,
     pub(super) closed: Closed,
+    pub(super) late: Late,
     pub(super) bypass: Bypass,
     pub(super) timing: Timing,
+    /// Rung by workers that hand a slot back; there is one if callbacks may wait.
+    pub(super) bell: Option<Arc<Doorbell>>,
+    /// An inference of before the last reset still held an engine then, and the stream has not been on time since.
+    pub(super) behind: bool,
     /// Samples of output stream 0 asked for so far: the clock of a session without inputs.
     pub(super) reference: u64,
     /// Samples that the last call brought to stream 0, by which the next submission is foretold.
@@ -85,6 +94,10 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
 
     pub(super) fn latency(&self, stream: usize) -> Option<u64> {
         self.outputs.get(stream).map(|o| o.latency)
+    }
+
+    pub(super) fn tail(&self, stream: usize) -> Option<u64> {
+        self.outputs.get(stream).map(|o| o.tail)
     }
 
     /// Takes in `frames` samples of `block` from `start` on, and submits the hops that they complete.
@@ -273,6 +286,18 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         }
     }
 
+    /// Takes in as much silence as belongs to the next `frames` samples of output stream 0, and hands them out.
+    pub(super) fn flush(&mut self, block: &mut (impl Sink + ?Sized), start: usize, frames: usize) -> Status {
+        let due = self.outputs.first().map(|o| (o.hop as u128, o.handed as u128 + frames as u128));
+        for stream in 0..self.inputs.len() {
+            let (Some((hop_out, due)), Some(input)) = (due, self.inputs.get(stream)) else { break };
+            let due = (due * input.hop as u128).div_ceil(hop_out) as u64;
+            let silence = due.saturating_sub(self.producer.taken_in(stream));
+            let _ = self.push_silence(stream, silence as usize);
+        }
+        self.hand_out(0, block, start, frames, true)
+    }
+
     /// Takes in and hands out `frames` samples of `block` from `start` on.
     pub(super) fn process(
         &mut self,
@@ -326,9 +351,14 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             output.handed += frames as u64;
             return Status::fault(Fault::Channels);
         }
-        let late = self.bypass.hand_out(&self.producer, output, stream, block, start, frames);
-        if late > 0 {
-            self.shared.telemetry.count_late(late);
+        let telemetry = &self.shared.telemetry;
+        let material = Material { history: &self.producer, parameters: &self.parameters, telemetry };
+        let late = self.bypass.hand_out(&mut self.late, material, output, stream, block, start, frames);
+        match late {
+            0 if self.behind && output.past() > 0 => self.behind = self.producer.has_stragglers(),
+            0 => {}
+            late if self.behind => telemetry.count_late_after_reset(late),
+            late => telemetry.count_late(late),
         }
         Status { late_samples: late, fault: None }
     }
@@ -350,17 +380,15 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                 let nanos = frames as f64 * self.timing.nanos_per_sample * self.timing.wait;
                 let end = clock::now() + nanos as u64;
                 let mut rounds = 0u32;
-                while wanting(self) {
-                    let now = clock::now();
-                    if now >= end {
-                        return;
-                    }
+                while wanting(self) && !self.closed.is_set() {
+                    let Some(left) = end.checked_sub(clock::now()).filter(|left| *left > 0) else { return };
                     rounds += 1;
-                    if rounds < 64 {
-                        std::hint::spin_loop();
-                    } else {
+                    match &self.bell {
                         // A spinning real-time thread would starve its own worker.
-                        std::thread::sleep(Duration::from_nanos((end - now).min(20_000)));
+                        Some(bell) if rounds > SPINS => {
+                            bell.wait(Some(Duration::from_nanos(left)), || self.producer.is_head_finished());
+                        }
+                        _ => std::hint::spin_loop(),
                     }
                     self.collect();
                 }
@@ -388,7 +416,10 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         self.shared.telemetry.count_dropped(dropped);
         self.outputs.iter_mut().for_each(Output::reset);
         self.emit.reset();
+        self.late.reset();
         self.bypass.reset();
+        // An inference that runs now is not waited for: what is late behind it is not the model's doing.
+        self.behind = self.producer.has_stragglers();
         self.reference = 0;
         self.last_block = 0;
     }

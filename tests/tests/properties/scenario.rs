@@ -87,7 +87,7 @@ impl Scenario {
         let planar = || valid("NCT".parse::<Layout>());
         let longest = self.hop_in as f64 / RATE / self.lanes as f64;
         valid(
-            InferenceConfig::builder()
+            anira_tests::cut()
                 .input(InputTensor::stream("input", self.hop_in).context(self.context).layout(planar()))
                 .input(InputTensor::parameter("gain", [1.0]))
                 .input(InputTensor::state("z_in", "z_out"))

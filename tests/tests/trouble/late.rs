@@ -207,7 +207,7 @@ fn two_engines_one_of_them_held_keep_the_order() {
         }
         copy(x, y)
     });
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", HOP))
         .output(OutputTensor::stream("output", HOP))
         .max_inference(std::time::Duration::from_micros(2600))
