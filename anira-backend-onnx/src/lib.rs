@@ -5,9 +5,17 @@ mod bound;
 mod graph_proto;
 mod protobuf;
 
+#[cfg(feature = "onnxruntime")]
+mod onnxruntime;
+#[cfg(any(feature = "rten", feature = "onnxruntime"))]
+mod panic;
 #[cfg(feature = "rten")]
 mod rten;
+#[cfg(any(feature = "rten", feature = "onnxruntime"))]
+mod shape;
 
+#[cfg(feature = "onnxruntime")]
+pub use self::onnxruntime::{OnnxRuntimeEngine, OnnxRuntimeModel};
 #[cfg(feature = "rten")]
 pub use self::rten::{RtenEngine, RtenModel};
-pub use backend::{OnnxRuntime, Rten, signature};
+pub use backend::{LoadedLibrary, OnnxRuntime, Rten, signature};

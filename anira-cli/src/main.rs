@@ -9,6 +9,8 @@ mod npy;
 mod process;
 mod run;
 mod schema;
+#[cfg(feature = "onnxruntime")]
+mod telemetry;
 mod whole_file;
 
 use std::io::Write;
@@ -49,6 +51,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "onnxruntime")]
+    telemetry::turn_off();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
