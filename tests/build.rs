@@ -8,7 +8,7 @@ use std::path::PathBuf;
 const LINKED: [(&str, &str, &str); 3] = [
     ("CARGO_FEATURE_TORCH", "LIBTORCH", "lib"),
     ("CARGO_FEATURE_TFLITE", "TFLITEC_PREBUILT_PATH", ".."),
-    ("CARGO_FEATURE_LITERT", "LITERT_LIB_DIR", "."),
+    ("CARGO_FEATURE_LITERT", "LITERT_LIB_DIR", ""),
 ];
 
 fn main() {
@@ -19,7 +19,11 @@ fn main() {
         }
         println!("cargo:rerun-if-env-changed={variable}");
         let Some(path) = var_os(variable).map(PathBuf::from) else { continue };
-        let path = if folder == ".." { path.parent().map(PathBuf::from) } else { Some(path.join(folder)) };
+        let path = match folder {
+            "" => Some(path),
+            ".." => path.parent().map(PathBuf::from),
+            folder => Some(path.join(folder)),
+        };
         if let Some(path) = path {
             println!("cargo:rustc-link-arg=-Wl,-rpath,{}", path.display());
         }

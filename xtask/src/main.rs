@@ -75,8 +75,8 @@ enum Verb {
     /// wins: ORT_DYLIB_PATH; LIBTORCH; TFLITEC_PREBUILT_PATH and TFLITEC_HEADER_DIR; LITERT_LIB_DIR.
     ///
     /// Needs python3 with pip and gcc, and for building with TensorFlow Lite libssl-dev and pkg-config as well. Only Linux on x86-64
-    /// is known; elsewhere install the libraries yourself and set the variables. All together: 607 MB to download,
-    /// 590 MB on disk.
+    /// is known; elsewhere install the libraries yourself and set the variables. All together: 606 MB to download,
+    /// 588 MB on disk.
     ///
     /// What cannot be had is skipped with a line that says so; with CI=true, or named by --engine, it is an error. A file with
     /// another hash than expected is always an error.

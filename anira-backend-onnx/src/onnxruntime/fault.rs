@@ -26,9 +26,11 @@ pub(crate) fn bind<R>(error: ort::Error<R>) -> Error {
 
 /// A run failed.
 pub(crate) fn run<R>(error: ort::Error<R>) -> Error {
+    let dimensions =
+        ["invalid rank", "invalid dimensions", "shape"].iter().any(|w| error.message().contains(w));
     let kind = match error.code() {
         ErrorCode::NotImplemented => ErrorKind::Unsupported,
-        ErrorCode::InvalidArgument => ErrorKind::Shape,
+        ErrorCode::InvalidArgument if dimensions => ErrorKind::Shape,
         _ => lacking(error.message()).unwrap_or(ErrorKind::Engine),
     };
     told(kind, &error)

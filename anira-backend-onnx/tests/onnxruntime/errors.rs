@@ -3,7 +3,7 @@
 use anira_backend_onnx::OnnxRuntime;
 use anira_traits::*;
 
-use crate::support::{fixture, load, root};
+use crate::support::{fixture, get, greedy_model, load, picking_model, request, root, set};
 
 #[test]
 fn shapes_that_do_not_fit_are_found_when_an_engine_is_made() {
@@ -54,4 +54,49 @@ fn a_refused_file_is_named() {
     let error = load(OnnxRuntime, &file).map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Model);
     assert!(error.field().unwrap().starts_with(file.to_str().unwrap()), "{error}");
+}
+
+#[test]
+fn a_run_that_fails_is_an_error_and_the_next_one_is_not() {
+    let model = OnnxRuntime.load(&ModelSource::memory(picking_model()), &LoadRequest::new()).unwrap();
+    let mut engine = model.engine(&request(model.signature(), 1)).unwrap();
+    set(&mut engine, 0, &[10.0, 11.0, 12.0, 13.0]);
+    for (places, right) in [([3, 1], Some([13.0, 11.0])), ([0, 9], None), ([2, 0], Some([12.0, 10.0]))] {
+        engine.input(1).unwrap().i64_mut().unwrap().copy_from_slice(&places);
+        match (engine.run(), right) {
+            (Ok(()), Some(right)) => assert_eq!(get(&engine, 0), right),
+            (Err(error), None) => {
+                assert_eq!(error.kind(), ErrorKind::Engine, "{error}");
+                assert!(error.to_string().starts_with("ONNX Runtime: "), "{error}");
+            }
+            (result, _) => panic!("{places:?}: {result:?}"),
+        }
+    }
+}
+
+/// Set for a child whose memory is limited.
+const LIMITED: &str = "ANIRA_TEST_LIMITED";
+
+/// Loads and runs the model that wants 10 GiB; the process is alive afterwards, and a sane model still runs.
+#[test]
+fn memory_that_cannot_be_had_is_an_error() {
+    if std::env::var_os(LIMITED).is_none() {
+        // A child that may have 4 GB, so that nobody's machine is filled.
+        let mut child = std::process::Command::new("sh");
+        child.args([
+            "-c",
+            "ulimit -v 4000000; exec \"$0\" --exact errors::memory_that_cannot_be_had_is_an_error",
+        ]);
+        let output = child.arg(std::env::current_exe().unwrap()).env(LIMITED, "1").output().unwrap();
+        let text =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+        return;
+    }
+    let model = OnnxRuntime.load(&ModelSource::memory(greedy_model()), &LoadRequest::new());
+    let made = model.and_then(|model| model.engine(&EngineRequest::new(vec![vec![1]], vec![None])));
+    let error = made.map(drop).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Engine | ErrorKind::Model), "{:?}: {error}", error.kind());
+    let mut engine = crate::support::engine(OnnxRuntime, fixture("double.onnx"));
+    engine.run().unwrap();
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anira_backend_onnx::OnnxRuntime;
-use anira_traits::{Backend, LoadRequest, ModelSource, Result};
+use anira_traits::{Backend, Engine, LoadRequest, Model, ModelSource, Result};
 
-use crate::support::root;
+use crate::support::{picking_model, request, root};
 
 /// Set for a child: print what is found instead of asserting it.
 const CHILD: &str = "ANIRA_TEST_LOOKS";
@@ -18,7 +18,13 @@ fn program() -> PathBuf {
 
 fn look_and_load() -> Result<String> {
     let library = OnnxRuntime.library()?;
-    OnnxRuntime.load(&ModelSource::file(root().join("models/gain.onnx")), &LoadRequest::new())?;
+    let gain = ModelSource::file(root().join("models/gain.onnx"));
+    OnnxRuntime.load(&gain, &LoadRequest::new())?;
+    // A run that fails, of which the library would like to speak.
+    let model = OnnxRuntime.load(&ModelSource::memory(picking_model()), &LoadRequest::new())?;
+    let mut engine = model.engine(&request(model.signature(), 1))?;
+    engine.input(1).unwrap().set_number(0, 9.0);
+    assert!(engine.run().is_err());
     Ok(format!("found {} at {}", library.version, library.path.display()))
 }
 
@@ -39,13 +45,14 @@ fn the_library_is_found_and_loads_a_model() {
 fn look(program: &Path, variable: Option<&Path>) -> String {
     let mut command = Command::new(program);
     command.args(["--exact", "library::the_library_is_found_and_loads_a_model", "--nocapture"]);
-    command.env(CHILD, "1").env_remove("ORT_DYLIB_PATH").env_remove("LD_LIBRARY_PATH");
+    command.env(CHILD, "1").env_remove("ORT_LOG").env_remove("ORT_DYLIB_PATH").env_remove("LD_LIBRARY_PATH");
     if let Some(path) = variable {
         command.env("ORT_DYLIB_PATH", path);
     }
     let output = command.output().unwrap();
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
     assert!(output.status.success() && !text.contains("panicked"), "{text}");
+    assert!(!text.contains("onnxruntime:"), "the library prints: {text}");
     text
 }
 

@@ -154,3 +154,28 @@ pub(crate) fn bool_weight_model(bytes: &[u8]) -> Vec<u8> {
         .message(12, tensor_value("y", 9, &shape));
     model(graph)
 }
+
+/// A model that picks from x, four numbers, those at the places i: fails if there is no such place.
+pub(crate) fn picking_model() -> Vec<u8> {
+    let graph = Message::default()
+        .message(1, node("Gather", &["x", "i"], "y"))
+        .message(11, tensor_value("x", 1, &[4]))
+        .message(11, tensor_value("i", 7, &[2]))
+        .message(12, tensor_value("y", 1, &[2]));
+    model(graph)
+}
+
+/// A model that computes a size, 10 GiB, and fills as much memory.
+pub(crate) fn greedy_model() -> Vec<u8> {
+    let number = |name: &str, n: i64| weight(name, 7, &[1], &n.to_le_bytes());
+    let graph = Message::default()
+        .message(1, node("Mul", &["a", "b"], "size"))
+        .message(1, node("ConstantOfShape", &["size"], "big"))
+        .message(1, node("ReduceMax", &["big"], "most"))
+        .message(1, node("Add", &["x", "most"], "y"))
+        .message(5, number("a", 1 << 20))
+        .message(5, number("b", 2560))
+        .message(11, tensor_value("x", 1, &[1]))
+        .message(12, tensor_value("y", 1, &[1]));
+    model(graph)
+}
