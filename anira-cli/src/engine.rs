@@ -51,7 +51,7 @@ pub(crate) enum Engine {
 }
 
 /// The order in which `auto` looks.
-const ENGINES: [Engine; 7] = [
+pub(crate) const ENGINES: [Engine; 7] = [
     Engine::Native,
     Engine::Rten,
     Engine::Onnxruntime,
@@ -75,7 +75,8 @@ impl Engine {
         }
     }
 
-    fn is_built(self) -> bool {
+    /// Whether this build carries it.
+    pub(crate) fn is_built(self) -> bool {
         match self {
             Self::Native => false,
             Self::Rten => cfg!(feature = "rten"),

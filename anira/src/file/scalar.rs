@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// One number for all elements, or a list with one per element. True counts as 1, false as 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "must be a number, true, false or a list of these")]
 pub(super) enum Numbers {
     One(Number),
@@ -13,6 +14,7 @@ pub(super) enum Numbers {
 
 /// A number, or a boolean that stands for one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "must be a number, true or false")]
 pub(super) enum Number {
     Bool(bool),
@@ -48,10 +50,14 @@ impl Numbers {
 
 /// What is heard in place of late samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum LateKind {
+    /// Zeros.
     Silence,
+    /// The input, delayed by the reported latency.
     Dry,
+    /// The last whole hop that was heard, over and over.
     Hold,
 }
 
@@ -75,6 +81,7 @@ impl LateKind {
 
 /// An engine's option; backends read its text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "must be a string, a number, true or false")]
 pub(super) enum OptionValue {
     Bool(bool),
@@ -96,19 +103,28 @@ impl OptionValue {
 
 /// What an input tensor is to the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum InputKind {
+    /// Audio, hop by hop.
     Stream,
+    /// A knob: set from any thread, applied from the next hop on.
     Parameter,
+    /// What an inference tells the next one.
     State,
+    /// An input that never changes.
     Constant,
 }
 
 /// What an output tensor is to the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum OutputKind {
+    /// Audio, hop by hop.
     Stream,
+    /// A reading after each inference.
     Parameter,
+    /// What an inference tells the next one.
     State,
 }
