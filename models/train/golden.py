@@ -51,10 +51,9 @@ def rows_for(name, x):
     return np.stack([x, *(np.full_like(x, DRIVE) for tensor in form.inputs if tensor.knob)])
 
 
-def single_run(name, rng):
-    """Tensors of one inference by name: inputs drawn at random, outputs by PyTorch."""
+def single_run(name, feeds):
+    """Tensors of one inference by name: inputs as given, outputs by PyTorch."""
     form = FORMS[name]
-    feeds = form.draw(rng, 0.3)
     with torch.no_grad():
         made = networks.load(name)(*(torch.from_numpy(x) for x in feeds))
     made = made if isinstance(made, tuple) else (made,)
@@ -64,18 +63,23 @@ def single_run(name, rng):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", default=list(FORMS), help="default: all")
     parser.add_argument("--seed", type=int, default=5, help="of the single runs")
-    rng = np.random.default_rng(parser.parse_args().seed)
+    args = parser.parse_args()
+    rng = np.random.default_rng(args.seed)
 
     x = fixed_input()
     write(GOLDEN / "input.npy", x)
     for name, form in FORMS.items():
+        feeds = form.draw(rng, 0.3)  # for all, so that each model's do not depend on which are asked for
+        if name not in args.models:
+            continue
         rows = rows_for(name, x).astype(np.float32)
         y = networks.run_whole(networks.load(name), rows)
         if form.inputs[0].channels == 2:
             write(GOLDEN / f"{name}.input.npy", rows)
         write(GOLDEN / f"{name}.output.npy", y if len(y) > 1 else y[0])
-        for tensor, value in single_run(name, rng).items():
+        for tensor, value in single_run(name, feeds).items():
             write(GOLDEN / "run" / name / f"{tensor}.npy", value)
         print(f"{name}: peak {np.abs(y).max():.3f}")
 
