@@ -50,6 +50,9 @@ def report(name):
     print(f"{name}: on {TEST_MINUTES:g} minutes not heard in training")
     print(f"  ESR {error_to_signal(got, driven):.5f}")
     print(f"  ESR after pre-emphasis {bright_error_to_signal(got, driven):.5f}")
+    if len(got) == 2:
+        middle = error_to_signal(got.mean(0, keepdims=True), driven.mean(0, keepdims=True))
+        print(f"  ESR of the middle alone {middle:.5f}")
     print(f"  offset {np.mean(got - driven):+.1e}, peak {np.abs(got).max():.3f}")
 
     _, sample = wavfile.read(SAMPLES / "guitar.wav")
