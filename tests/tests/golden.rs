@@ -14,7 +14,7 @@ use anira_tests::{Random, assert_same, blocks, here, valid};
 use ndarray::{Array1, Array2};
 
 /// The largest difference from PyTorch that is allowed, as a part of the golden's peak. Both add float32 products in
-/// orders of their own; the longest sum has 416 terms, and the largest differences seen are below 2e-6.
+/// orders of their own; the longest sum has 416 terms, and the largest difference seen on rten is 2.1e-6 (`amp-tcn-15k`).
 const TOLERANCE: f32 = 1e-5;
 
 /// Samples of the golden input: no block size divides it.
