@@ -44,7 +44,8 @@ fn signatures_are_those_of_the_files() {
 
 #[test]
 fn single_inferences_equal_the_goldens() {
-    for model in ["gain", "amp-tcn-29k", "amp-lstm-2k"] {
+    let tcns = ["amp-tcn-29k", "amp-tcn-15k", "amp-tcn-1k", "amp-stereo-4k", "amp-knob-4k"];
+    for model in ["gain", "amp-lstm-2k", "amp-hybrid-11k"].into_iter().chain(tcns) {
         let loaded = load(Rten, root().join("models").join(format!("{model}.onnx"))).unwrap();
         let golden =
             |name: &str| npy(&root().join("tests/golden/run").join(model).join(format!("{name}.npy")));

@@ -10,7 +10,7 @@ import torch
 from scipy.io import wavfile
 
 from . import networks
-from .export import EXPORTS
+from .forms import FORMS
 from .paths import GOLDEN, RATE, SAMPLES
 
 LENGTH = 24_001  # odd, and no multiple of any block, so that tails are tested
@@ -18,6 +18,7 @@ SWEEP = 9_600
 IMPULSE_AT = 10_000
 GUITAR = 9_600
 GUITAR_FROM = 2_160  # 5 ms before the first note of the sample
+DRIVE = 0.8  # where a knob stands
 
 
 def fixed_input():
@@ -42,27 +43,43 @@ def write(path, array):
     np.save(path, np.ascontiguousarray(array, np.float32))
 
 
-def single_run(name, rng):
-    """Tensors of one inference by name: inputs drawn at random, outputs by PyTorch."""
-    shapes, inputs, outputs, _ = EXPORTS[name]
-    feeds = [(0.3 * rng.standard_normal(s)).astype(np.float32) for s in shapes]
+def rows_for(name, x):
+    """The fixed input as rows for a model: the second channel plays it backwards, the knob stays."""
+    form = FORMS[name]
+    if form.inputs[0].channels == 2:
+        return np.stack([x, 0.7 * x[::-1]])
+    return np.stack([x, *(np.full_like(x, DRIVE) for tensor in form.inputs if tensor.knob)])
+
+
+def single_run(name, feeds):
+    """Tensors of one inference by name: inputs as given, outputs by PyTorch."""
+    form = FORMS[name]
     with torch.no_grad():
         made = networks.load(name)(*(torch.from_numpy(x) for x in feeds))
     made = made if isinstance(made, tuple) else (made,)
-    return dict(zip(inputs, feeds)) | {k: v.numpy() for k, v in zip(outputs, made)}
+    inputs = {tensor.name: x for tensor, x in zip(form.inputs, feeds, strict=True)}
+    return inputs | {t.name: y.numpy() for t, y in zip(form.outputs, made, strict=True)}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", default=list(FORMS), help="default: all")
     parser.add_argument("--seed", type=int, default=5, help="of the single runs")
-    rng = np.random.default_rng(parser.parse_args().seed)
+    args = parser.parse_args()
+    rng = np.random.default_rng(args.seed)
 
     x = fixed_input()
     write(GOLDEN / "input.npy", x)
-    for name in EXPORTS:
-        y = networks.run_whole(networks.load(name), x)
-        write(GOLDEN / f"{name}.output.npy", y)
-        for tensor, value in single_run(name, rng).items():
+    for name, form in FORMS.items():
+        feeds = form.draw(rng, 0.3)  # for all, so that each model's do not depend on which are asked for
+        if name not in args.models:
+            continue
+        rows = rows_for(name, x).astype(np.float32)
+        y = networks.run_whole(networks.load(name), rows)
+        if form.inputs[0].channels == 2:
+            write(GOLDEN / f"{name}.input.npy", rows)
+        write(GOLDEN / f"{name}.output.npy", y if len(y) > 1 else y[0])
+        for tensor, value in single_run(name, feeds).items():
             write(GOLDEN / "run" / name / f"{tensor}.npy", value)
         print(f"{name}: peak {np.abs(y).max():.3f}")
 

@@ -43,12 +43,14 @@ TOLERANCE = 1e-9  # volts
 
 
 @njit
-def _stage(volts, rate):
+def _stage(volts, ohms, rate):
+    """`ohms` is Rf for each sample of the plain rate."""
     half_g = 1.0 / (2.0 * C_GROUND * rate)
     conductance = 2.0 * C_FEEDBACK * rate
     out = np.empty_like(volts)
     charge = current = v = cap_current = 0.0
     for n in range(volts.size):
+        feedback = 1.0 / ohms[n // OVERSAMPLE]
         new_current = (volts[n] - charge - current * half_g) / (R_GROUND + half_g)
         charge += (new_current + current) * half_g
         current = new_current
@@ -60,8 +62,8 @@ def _stage(volts, rate):
             e = np.exp(guess / DIODE_SLOPE)
             diodes = DIODE_SATURATION * (e - 1.0 / e)
             slope = DIODE_SATURATION * (e + 1.0 / e) / DIODE_SLOPE
-            f = guess * (1.0 / R_FEEDBACK + conductance) + diodes - known
-            step = f / (1.0 / R_FEEDBACK + conductance + slope)
+            f = guess * (feedback + conductance) + diodes - known
+            step = f / (feedback + conductance + slope)
             step = min(max(step, -4.0 * DIODE_SLOPE), 4.0 * DIODE_SLOPE)
             guess -= step
             if abs(step) < TOLERANCE:
@@ -79,14 +81,30 @@ def _one_pole(hertz, rate, high):
     return b, [1.0, (k - 1) / (k + 1)]
 
 
-def overdrive(x):
-    """The circuit's output for samples `x` (1-D); same length, no delay."""
+def overdrive(x, ohms=R_FEEDBACK):
+    """The circuit's output for samples `x` (1-D); same length, no delay.
+
+    `ohms` is the feedback resistor, one number or one per sample.
+    """
     rate = RATE * OVERSAMPLE
+    ohms = np.broadcast_to(np.asarray(ohms, np.float64), len(x))
     volts = resample_poly(np.asarray(x, np.float64) * VOLTS, OVERSAMPLE, 1)
     volts = lfilter(*_one_pole(HIGHPASS_HZ, rate, True), volts)
-    volts = _stage(volts, float(rate))
+    volts = _stage(volts, ohms, float(rate))
     volts = lfilter(*_one_pole(TONE_HZ, rate, False), volts)
     return LEVEL * resample_poly(volts, 1, OVERSAMPLE)[: len(x)]
+
+
+def knob_ohms(drive):
+    """The feedback resistor as a knob: 20 kOhm at 0, 500 kOhm at 1, even steps by ear."""
+    return 20_000.0 * 25.0 ** np.asarray(drive, np.float64)
+
+
+def mid_drive(x):
+    """Overdrive of the middle of two channels [2, T]; what differs between them stays clean."""
+    middle, side = (x[0] + x[1]) / 2, (x[0] - x[1]) / 2
+    driven = overdrive(middle)
+    return np.stack([driven + side, driven - side])
 
 
 def main():

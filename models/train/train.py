@@ -31,7 +31,8 @@ def emphasise(x):
 
 
 def loss_of(got, wanted):
-    """Error to signal, plain and pre-emphasised, and offset; mean over clips [N, T]."""
+    """Error to signal, plain and pre-emphasised, and offset; mean over clips [N, channels, T]."""
+    got, wanted = got.flatten(0, 1), wanted.flatten(0, 1)
 
     def ratio(error, signal):
         return ((error**2).mean(1) / ((signal**2).mean(1) + QUIET)).mean()
@@ -43,21 +44,57 @@ def loss_of(got, wanted):
     return plain + bright + offset.mean()
 
 
+class Clips:
+    """Random places of a pair, `past` samples longer in the input than in the output."""
+
+    def __init__(self, pair, past, length, batch, rng):
+        self.pair, self.past, self.length, self.batch, self.rng = pair, past, length, batch, rng
+
+    def draw(self):
+        clean, driven = self.pair
+        past, whole = self.past, self.past + self.length
+        starts = self.rng.integers(0, clean.shape[1] - whole, self.batch)
+        x = np.stack([clean[:, s : s + whole] for s in starts])
+        y = np.stack([driven[:, s + past : s + whole] for s in starts])
+        return torch.from_numpy(x), torch.from_numpy(y)
+
+
 class TcnSteps:
     """Random clips, each long enough for every output to see its whole past."""
 
     BATCH, LENGTH, RATE, LAST_RATE = 2, 16_384, 4e-3, 5e-5
 
-    def __init__(self, model, clean, driven, rng):
-        self.model, self.clean, self.driven, self.rng = model, clean, driven, rng
+    def __init__(self, model, pair, rng):
+        self.model = model
+        self.clips = Clips(pair, model.history, self.LENGTH, self.BATCH, rng)
         use_quick_conv(model)
 
     def losses(self):
-        past = self.model.history
-        starts = self.rng.integers(0, self.clean.size - past - self.LENGTH, self.BATCH)
-        x = np.stack([self.clean[s : s + past + self.LENGTH] for s in starts])
-        y = np.stack([self.driven[s + past : s + past + self.LENGTH] for s in starts])
-        yield loss_of(self.model(torch.from_numpy(x)[:, None])[:, 0], torch.from_numpy(y))
+        x, y = self.clips.draw()
+        yield loss_of(self.model(x), y)
+
+
+class KnobSteps(TcnSteps):
+    """The same; the last row of a clip is the knob."""
+
+    def losses(self):
+        x, y = self.clips.draw()
+        yield loss_of(self.model(x[:, :1], x[:, 1:]), y)
+
+
+class HybridSteps:
+    """Random clips, cut into all their windows."""
+
+    BATCH, LENGTH, RATE, LAST_RATE = 4, 2_048, 4e-3, 5e-5
+
+    def __init__(self, model, pair, rng):
+        self.model = model
+        self.clips = Clips(pair, model.WINDOW - 1, self.LENGTH, self.BATCH, rng)
+
+    def losses(self):
+        x, y = self.clips.draw()
+        got = self.model(self.model.windows(x[:, 0]))
+        yield loss_of(got.reshape(y.shape), y)
 
 
 class LstmSteps:
@@ -71,14 +108,14 @@ class LstmSteps:
     START, START_FLOOR = 256, 1e-5  # samples; mean square that counts as 1
     BATCH, LENGTH, STRETCH, WARM_UP, RATE, LAST_RATE = 40, 9_216, 512, 1_024, 6e-3, 1e-4
 
-    def __init__(self, model, clean, driven, rng):
-        self.model, self.clean, self.driven, self.rng = model, clean, driven, rng
+    def __init__(self, model, pair, rng):
+        self.model = model
+        self.clips = Clips(pair, 0, self.LENGTH, self.BATCH, rng)
         self.start = False
 
     def losses(self):
-        starts = self.rng.integers(0, self.clean.size - self.LENGTH, self.BATCH)
-        x = torch.from_numpy(np.stack([self.clean[s : s + self.LENGTH] for s in starts]))
-        y = torch.from_numpy(np.stack([self.driven[s : s + self.LENGTH] for s in starts]))
+        x, y = self.clips.draw()
+        x = x[:, 0]
         state = self.model.zero_state(self.BATCH)
         with torch.no_grad():
             _, *state = self.model(x[:, : self.WARM_UP, None], *state)
@@ -86,7 +123,7 @@ class LstmSteps:
             piece = slice(at, at + self.STRETCH)
             got, *state = self.model(x[:, piece, None], *state)
             state = [s.detach() for s in state]
-            loss = loss_of(got[:, :, 0], y[:, piece])
+            loss = loss_of(got.transpose(1, 2), y[:, :, piece])
             if self.start:
                 silence = torch.zeros(1, self.START, 1)
                 got, _, _ = self.model(silence, *self.model.zero_state())
@@ -94,7 +131,12 @@ class LstmSteps:
             yield loss
 
 
-STEPS = {"amp-tcn-29k": TcnSteps, "amp-lstm-2k": LstmSteps}
+STEPS = {
+    networks.AmpTcn: TcnSteps,
+    networks.AmpKnob: KnobSteps,
+    networks.AmpLstm: LstmSteps,
+    networks.AmpHybrid: HybridSteps,
+}
 
 
 def train(model, steps, seconds, first_rate, validate):
@@ -138,7 +180,7 @@ def kept_rows(name):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", required=True, choices=sorted(STEPS))
+    parser.add_argument("--model", required=True, choices=sorted(networks.LEARNED))
     parser.add_argument("--minutes", type=float, default=10.0, help="of training")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--audio-minutes", type=float, default=5.0, help="of training audio")
@@ -152,11 +194,12 @@ def main():
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    clean, driven = training_pair(args.audio_minutes, args.seed)
-    watch_clean, watch_driven = held_out_pair(0.5, args.seed)
+    kind = networks.kind(args.model)
+    pair = training_pair(kind, args.audio_minutes, args.seed)
+    watch_clean, watch_driven = held_out_pair(kind, 0.5, args.seed)
 
-    model = networks.LEARNED[args.model]()
-    steps = STEPS[args.model](model, clean, driven, np.random.default_rng(args.seed))
+    model = networks.make(args.model)
+    steps = STEPS[type(model)](model, pair, np.random.default_rng(args.seed))
     rate, earlier = steps.RATE, []
     if args.resume:
         model.load_state_dict(networks.load(args.model).state_dict())
