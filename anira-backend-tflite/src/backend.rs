@@ -27,7 +27,7 @@ pub(crate) fn at_source<T>(source: &ModelSource, result: Result<T>) -> Result<T>
 }
 
 /// An option that is on or off.
-#[cfg(feature = "tflite")]
+#[cfg(any(feature = "tflite", feature = "litert"))]
 pub(crate) fn switch(request: &anira_traits::LoadRequest, name: &'static str, unset: bool) -> Result<bool> {
     match request.options.get(name).map(String::as_str) {
         None => Ok(unset),
@@ -63,8 +63,11 @@ mod tests {
     fn without_the_feature_loading_says_which_to_turn_on() {
         use anira_traits::{Backend, LoadRequest};
         fn check(backend: &impl Backend) {
-            for source in [ModelSource::file("missing.tflite"), ModelSource::memory(vec![0; 8]), ModelSource::None] {
-                let error = backend.load(&source, &LoadRequest::new().option("threads", "4")).map(drop).unwrap_err();
+            for source in
+                [ModelSource::file("missing.tflite"), ModelSource::memory(vec![0; 8]), ModelSource::None]
+            {
+                let error =
+                    backend.load(&source, &LoadRequest::new().option("threads", "4")).map(drop).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::NotBuilt);
                 assert_eq!(error.field(), Some(format!("engine `{}`", backend.name()).as_str()));
                 let feature = format!("feature `{}` of anira-backend-tflite", backend.name());

@@ -26,7 +26,8 @@ pub(crate) struct Slot {
 pub(crate) fn slots(contents: &Contents, request: &EngineRequest) -> Result<(Vec<Slot>, Vec<Slot>)> {
     check_count("inputs", contents.inputs.len(), request.inputs.len())?;
     check_count("outputs", contents.outputs.len(), request.outputs.len())?;
-    let inputs = contents.inputs.iter().zip(&request.inputs).map(|(port, shape)| Slot::new(port, Some(shape)));
+    let inputs =
+        contents.inputs.iter().zip(&request.inputs).map(|(port, shape)| Slot::new(port, Some(shape)));
     let outputs =
         contents.outputs.iter().zip(&request.outputs).map(|(port, shape)| Slot::new(port, shape.as_deref()));
     Ok((inputs.collect::<Result<_>>()?, outputs.collect::<Result<_>>()?))
@@ -55,7 +56,8 @@ impl Slot {
     /// Whether the request's shape fits what the file says.
     fn check(&self, shape: &[usize]) -> Result<()> {
         let own = &self.port.info.shape;
-        let fits = own.len() == shape.len() && own.iter().zip(shape).all(|(own, n)| own.is_none_or(|own| own == *n));
+        let fits =
+            own.len() == shape.len() && own.iter().zip(shape).all(|(own, n)| own.is_none_or(|own| own == *n));
         if !fits {
             return Err(self.shape_error(format!("shape is {shape:?}; the model's is {}", shape_text(own))));
         }
@@ -85,7 +87,9 @@ impl Slot {
             return Ok(());
         }
         if self.fixed {
-            return Err(self.shape_error(format!("{engine} gave the shape {shape:?}; expected {:?}", self.shape)));
+            return Err(
+                self.shape_error(format!("{engine} gave the shape {shape:?}; expected {:?}", self.shape))
+            );
         }
         self.take_shape(shape.to_vec());
         Ok(())
@@ -135,7 +139,10 @@ impl Slot {
     pub(crate) fn store(&self, raw: &mut [u8]) {
         match (&self.converted, self.port.scale, self.port.storage) {
             (Some(TensorData::F32(from)), Some(scale), Storage::I8) => {
-                numbers_mut(raw).iter_mut().zip(from).for_each(|(to, x)| *to = scale.quantise(*x, -128, 127) as i8);
+                numbers_mut(raw)
+                    .iter_mut()
+                    .zip(from)
+                    .for_each(|(to, x)| *to = scale.quantise(*x, -128, 127) as i8);
             }
             (Some(TensorData::F32(from)), Some(scale), Storage::U8) => {
                 raw.iter_mut().zip(from).for_each(|(to, x)| *to = scale.quantise(*x, 0, 255) as u8);
@@ -196,7 +203,14 @@ mod tests {
 
     fn slot(storage: Storage, dtype: DType, scale: Option<Scale>, shape: &[usize]) -> Slot {
         let info = TensorInfo::new("x", dtype, shape.iter().map(|_| None).collect::<Vec<_>>());
-        let port = Port { info, storage, scale, inner: "inner".into(), given: vec![1; shape.len()], constant: false };
+        let port = Port {
+            info,
+            storage,
+            scale,
+            inner: "inner".into(),
+            given: vec![1; shape.len()],
+            constant: false,
+        };
         Slot::new(&port, Some(shape)).unwrap()
     }
 
@@ -239,7 +253,11 @@ mod tests {
 
         let mut flags = slot(Storage::Bool, DType::Bool, None, &[2]);
         flags.fetch(&[7, 0]);
-        assert_eq!(flags.view(&[0, 0]).unwrap().bools().unwrap(), [true, false], "whatever an engine calls true");
+        assert_eq!(
+            flags.view(&[0, 0]).unwrap().bools().unwrap(),
+            [true, false],
+            "whatever an engine calls true"
+        );
         let mut raw = [9, 9];
         flags.store(&mut raw);
         assert_eq!(raw, [1, 0]);

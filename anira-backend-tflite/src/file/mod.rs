@@ -4,8 +4,8 @@
 //! follows is followed here first: the structure of all tables, the indices between them, the order of the operators,
 //! the numbers that decide how much memory they take.
 #![cfg_attr(
-    not(any(feature = "tflite", feature = "litert")),
-    allow(dead_code, reason = "without an engine only the signature is read")
+    not(all(feature = "tflite", feature = "litert")),
+    allow(dead_code, reason = "not every engine reads all; without one only the signature is read")
 )]
 
 mod flatbuffer;
@@ -35,6 +35,8 @@ pub(crate) struct Contents {
     pub(crate) outputs: Vec<Port>,
     /// Which of the file's named signatures is the one above; `None` if it has none.
     pub(crate) entry: Option<usize>,
+    /// How many named signatures it has.
+    pub(crate) entries: usize,
     /// Whether it has variables, which live from run to run.
     #[cfg_attr(
         not(any(feature = "tflite", feature = "litert")),
@@ -61,5 +63,6 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Contents> {
     let signature = Signature { inputs: infos(&inputs), outputs: infos(&outputs) };
     let remembers =
         model.graphs.iter().flat_map(|g| &g.tensors).any(|t| t.variable || t.kind == schema::RESOURCE);
-    Ok(Contents { signature, inputs, outputs, entry, remembers })
+    let entries = model.entries.len();
+    Ok(Contents { signature, inputs, outputs, entry, entries, remembers })
 }

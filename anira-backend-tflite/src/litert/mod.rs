@@ -3,8 +3,6 @@
 #[cfg(feature = "litert")]
 mod engine;
 #[cfg(feature = "litert")]
-mod environment;
-#[cfg(feature = "litert")]
 mod ffi;
 #[cfg(feature = "litert")]
 mod model;
@@ -18,7 +16,8 @@ pub use model::LiteRtModel;
 
 /// .tflite models on LiteRT, the successor of TensorFlow Lite, on the CPU.
 ///
-/// No options.
+/// Options: `xnnpack` (`true` unless set): whether operators run on XNNPACK's kernels where it has them, or all on the
+/// library's own.
 ///
 /// Without the Cargo feature `litert` nothing can be loaded: [`load`](Backend::load) answers
 /// [`ErrorKind::NotBuilt`](anira_traits::ErrorKind::NotBuilt).

@@ -47,7 +47,8 @@ fn prepare(loaded: &Loaded, inputs: &[Slot]) -> Result<Interpreter> {
     for (i, slot) in inputs.iter().enumerate() {
         let memory = interpreter.input_mut(i);
         if memory.len() != slot.bytes() {
-            let text = format!("`{}` has {} bytes; expected {}", slot.port.info.name, memory.len(), slot.bytes());
+            let text =
+                format!("`{}` has {} bytes; expected {}", slot.port.info.name, memory.len(), slot.bytes());
             return Err(fault(ENGINE, "taking the inputs' shapes", ErrorKind::Shape, &text));
         }
         memory.fill(0);
@@ -73,7 +74,12 @@ impl Engine for TfLiteEngine {
             .invoke()
             .map_err(|Failed(words)| fault(ENGINE, "running", ErrorKind::Engine, &words))?;
         // A shape may depend on the inputs; where it has stayed, so has its size.
-        if self.outputs.iter().enumerate().any(|(i, slot)| slot.bytes() != self.interpreter.output_ref(i).len()) {
+        if self
+            .outputs
+            .iter()
+            .enumerate()
+            .any(|(i, slot)| slot.bytes() != self.interpreter.output_ref(i).len())
+        {
             for (slot, seen) in self.outputs.iter_mut().zip(self.interpreter.outputs()) {
                 let shape: Vec<_> = seen.shape.iter().map(|n| usize::try_from(*n).unwrap_or(0)).collect();
                 slot.meet(ENGINE, &shape)?;

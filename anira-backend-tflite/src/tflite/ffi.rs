@@ -42,7 +42,11 @@ unsafe extern "C" {
     fn TfLiteInterpreterOptionsCreate() -> *mut RawOptions;
     fn TfLiteInterpreterOptionsDelete(options: *mut RawOptions);
     fn TfLiteInterpreterOptionsSetNumThreads(options: *mut RawOptions, threads: i32);
-    fn TfLiteInterpreterOptionsSetErrorReporter(options: *mut RawOptions, reporter: Reporter, user: *mut c_void);
+    fn TfLiteInterpreterOptionsSetErrorReporter(
+        options: *mut RawOptions,
+        reporter: Reporter,
+        user: *mut c_void,
+    );
     fn TfLiteInterpreterOptionsAddDelegate(options: *mut RawOptions, delegate: *mut RawDelegate);
     fn TfLiteInterpreterCreate(model: *const RawModel, options: *const RawOptions) -> *mut RawInterpreter;
     fn TfLiteInterpreterDelete(interpreter: *mut RawInterpreter);
@@ -217,7 +221,10 @@ impl Interpreter {
         // SAFETY: the interpreter was just made.
         let (inputs, outputs) = unsafe {
             let interpreter = interpreter.as_ptr();
-            (TfLiteInterpreterGetInputTensorCount(interpreter), TfLiteInterpreterGetOutputTensorCount(interpreter))
+            (
+                TfLiteInterpreterGetInputTensorCount(interpreter),
+                TfLiteInterpreterGetOutputTensorCount(interpreter),
+            )
         };
         let (inputs, outputs) = (inputs.max(0) as usize, outputs.max(0) as usize);
         Ok(Self { interpreter, delegate, said, _flat: flat, inputs, outputs })
