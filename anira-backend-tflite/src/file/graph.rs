@@ -122,6 +122,20 @@ fn check_step(
     Ok(())
 }
 
+/// Whether some graph computes what nobody uses.
+pub(crate) fn has_unused(model: &Model<'_>) -> bool {
+    model.graphs.iter().any(|graph| {
+        let mut used = vec![false; graph.tensors.len()];
+        for index in graph.operators.iter().flat_map(|step| &step.inputs).chain(&graph.outputs) {
+            if let Some(used) = usize::try_from(*index).ok().and_then(|i| used.get_mut(i)) {
+                *used = true;
+            }
+        }
+        let unused = |index: &i32| usize::try_from(*index).is_ok_and(|i| used.get(i) == Some(&false));
+        graph.operators.iter().flat_map(|step| &step.outputs).any(unused)
+    })
+}
+
 /// How deep a graph's calls go, and that they end. What was found for a graph is kept.
 fn depth(model: &Model<'_>, graph: usize, outer: usize, found: &mut [Option<usize>]) -> Result<usize> {
     if let Some(Some(depth)) = found.get(graph) {

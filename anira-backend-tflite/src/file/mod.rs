@@ -37,6 +37,8 @@ pub(crate) struct Contents {
     pub(crate) entry: Option<usize>,
     /// How many named signatures it has.
     pub(crate) entries: usize,
+    /// Whether it computes what nobody uses.
+    pub(crate) unused: bool,
     /// Whether it has variables, which live from run to run.
     #[cfg_attr(
         not(any(feature = "tflite", feature = "litert")),
@@ -63,6 +65,6 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Contents> {
     let signature = Signature { inputs: infos(&inputs), outputs: infos(&outputs) };
     let remembers =
         model.graphs.iter().flat_map(|g| &g.tensors).any(|t| t.variable || t.kind == schema::RESOURCE);
-    let entries = model.entries.len();
-    Ok(Contents { signature, inputs, outputs, entry, entries, remembers })
+    let (entries, unused) = (model.entries.len(), graph::has_unused(&model));
+    Ok(Contents { signature, inputs, outputs, entry, entries, unused, remembers })
 }

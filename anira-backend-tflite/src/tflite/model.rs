@@ -47,6 +47,8 @@ impl TfLiteModel {
     fn from_bytes(bytes: &[u8], xnnpack: bool) -> Result<Self> {
         let contents = file::read(bytes)?;
         let flat = Flat::new(bytes).ok_or_else(|| fault(ENGINE, "loading", ErrorKind::Model, ""))?;
+        // XNNPACK as it is in TensorFlow Lite 2.6.0 crashes over a value that it computes and nobody uses.
+        let xnnpack = xnnpack && !contents.unused;
         let loaded = Loaded { contents, flat: Arc::new(flat), xnnpack };
         // What the engine lacks shows now.
         let interpreter = loaded.interpreter()?;
