@@ -243,7 +243,18 @@ impl Rule {
                 return Err(Error::new(ErrorKind::Model, text));
             }
         }
-        Ok(())
+        let told = match name(step.code).as_str() {
+            "SPLIT" | "SPLIT_V" | "UNPACK" => Some(("outputs", step.outputs.len())),
+            "PACK" => Some(("inputs", step.inputs.len())),
+            _ => None,
+        };
+        match told {
+            Some((what, count)) if usize::try_from(options.i32(0, 0)?) != Ok(count) => {
+                let text = format!("has {count} {what}, and its options say {}", options.i32(0, 0)?);
+                Err(Error::new(ErrorKind::Model, text))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
