@@ -3,92 +3,19 @@
 
 #[path = "support/flat.rs"]
 mod flat;
+#[path = "support/plain.rs"]
+mod plain;
 
 use anira_traits::*;
-use flat::Field::{Absent, Bytes, I32, Ints, Longs, Tables, U8};
-use flat::{Field, Table, file, text};
+use flat::Field::{self, Absent, I32, Ints, Longs, Tables, U8};
+use flat::{file, text};
+use plain::{ADD, Plain, code, ints, operator, plain, tensor, with_options};
 
-const ADD: u8 = 0;
 const PAD: u8 = 34;
 const SPLIT: u8 = 49;
 const FILL: u8 = 94;
 const WHILE: u8 = 119;
 const CUSTOM: u8 = 32;
-
-/// A small model, to be spoilt.
-#[derive(Clone)]
-struct Plain {
-    tensors: Vec<Table>,
-    inputs: Vec<i32>,
-    outputs: Vec<i32>,
-    operators: Vec<Table>,
-    codes: Vec<Table>,
-    buffers: Vec<Table>,
-    more_graphs: Vec<Table>,
-    signatures: Vec<Table>,
-}
-
-fn tensor(name: &str, kind: u8, shape: &[i32], buffer: i32) -> Table {
-    vec![Ints(shape.to_vec()), U8(kind), I32(buffer), text(name)]
-}
-
-fn code(code: u8) -> Table {
-    vec![U8(code), Absent, I32(1), I32(i32::from(code))]
-}
-
-fn operator(code: i32, inputs: &[i32], outputs: &[i32]) -> Table {
-    vec![I32(code), Ints(inputs.to_vec()), Ints(outputs.to_vec()), Absent, Absent]
-}
-
-fn with_options(mut operator: Table, kind: u8, options: Table) -> Table {
-    operator[3] = U8(kind);
-    operator[4] = Field::Table(options);
-    operator
-}
-
-/// Bytes of int32.
-fn ints(numbers: &[i32]) -> Table {
-    vec![Bytes(numbers.iter().flat_map(|n| n.to_le_bytes()).collect())]
-}
-
-/// `y = x + w`, of four numbers each.
-fn plain() -> Plain {
-    Plain {
-        tensors: vec![tensor("x", 0, &[1, 4], 0), tensor("w", 0, &[1, 4], 1), tensor("y", 0, &[1, 4], 0)],
-        inputs: vec![0],
-        outputs: vec![2],
-        operators: vec![operator(0, &[0, 1], &[2])],
-        codes: vec![code(ADD)],
-        buffers: vec![vec![], ints(&[1, 2, 3, 4])],
-        more_graphs: vec![],
-        signatures: vec![],
-    }
-}
-
-impl Plain {
-    fn graph(&self) -> Table {
-        vec![
-            Tables(self.tensors.clone()),
-            Ints(self.inputs.clone()),
-            Ints(self.outputs.clone()),
-            Tables(self.operators.clone()),
-        ]
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let graphs = [vec![self.graph()], self.more_graphs.clone()].concat();
-        file(&vec![
-            I32(3),
-            Tables(self.codes.clone()),
-            Tables(graphs),
-            text("made to be spoilt"),
-            Tables(self.buffers.clone()),
-            Absent,
-            Absent,
-            Tables(self.signatures.clone()),
-        ])
-    }
-}
 
 fn read(bytes: Vec<u8>) -> Result<Signature> {
     anira_backend_tflite::signature(&ModelSource::memory(bytes))

@@ -15,6 +15,8 @@ mod port;
 mod schema;
 mod size;
 
+use std::collections::BTreeSet;
+
 use anira_traits::{Error, ErrorKind, Result, Signature};
 
 pub(crate) use port::Port;
@@ -37,6 +39,8 @@ pub(crate) struct Contents {
     pub(crate) entry: Option<usize>,
     /// How many named signatures it has.
     pub(crate) entries: usize,
+    /// Its operators with their versions, each once, for messages.
+    pub(crate) operators: Vec<String>,
     /// Whether it computes what nobody uses.
     pub(crate) unused: bool,
     /// Whether it has variables, which live from run to run.
@@ -65,6 +69,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Contents> {
     let signature = Signature { inputs: infos(&inputs), outputs: infos(&outputs) };
     let remembers =
         model.graphs.iter().flat_map(|g| &g.tensors).any(|t| t.variable || t.kind == schema::RESOURCE);
+    let steps = model.graphs.iter().flat_map(|g| &g.operators);
+    let kinds: BTreeSet<_> = steps.map(|step| (step.code, step.version)).collect();
+    let operators =
+        kinds.into_iter().map(|(code, version)| format!("{} {version}", operator::name(code))).collect();
     let (entries, unused) = (model.entries.len(), graph::has_unused(&model));
-    Ok(Contents { signature, inputs, outputs, entry, entries, unused, remembers })
+    Ok(Contents { signature, inputs, outputs, entry, entries, operators, unused, remembers })
 }

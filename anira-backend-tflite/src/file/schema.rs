@@ -49,6 +49,7 @@ pub(crate) struct Operator<'a> {
     pub(crate) code: i32,
     /// Its name, if it is none of the schema's.
     pub(crate) custom: &'a str,
+    pub(crate) version: i32,
     pub(crate) inputs: Vec<i32>,
     pub(crate) outputs: Vec<i32>,
     /// Its options, with the schema's number of their kind.
@@ -95,12 +96,11 @@ impl<'a> Model<'a> {
     }
 }
 
-/// The operator that an entry of the table of operators stands for, the larger of an old field and a new one, and its
-/// name if it is none of the schema's.
-fn code(table: Table<'_>) -> Result<(i32, &str)> {
-    table.i32(2, 1)?;
+/// The operator that an entry of the table of operators stands for, the larger of an old field and a new one, its
+/// name if it is none of the schema's, and its version.
+fn code(table: Table<'_>) -> Result<(i32, &str, i32)> {
     let old = table.u8(0)?.cast_signed();
-    Ok((table.i32(3, 0)?.max(i32::from(old)), table.text(1)?))
+    Ok((table.i32(3, 0)?.max(i32::from(old)), table.text(1)?, table.i32(2, 1)?))
 }
 
 fn data(table: Table<'_>) -> Result<&[u8]> {
@@ -120,7 +120,7 @@ fn entry(table: Table<'_>) -> Result<Entry<'_>> {
 }
 
 impl<'a> Graph<'a> {
-    fn read(table: Table<'a>, codes: &[(i32, &'a str)]) -> Result<Self> {
+    fn read(table: Table<'a>, codes: &[(i32, &'a str, i32)]) -> Result<Self> {
         table.text(4)?;
         Ok(Self {
             tensors: table.tables(0)?.into_iter().map(Tensor::read).collect::<Result<_>>()?,
@@ -165,8 +165,8 @@ impl<'a> Tensor<'a> {
 }
 
 impl<'a> Operator<'a> {
-    fn read(table: Table<'a>, codes: &[(i32, &'a str)]) -> Result<Self> {
-        let Some((code, custom)) = codes.get(table.u32(0)? as usize).copied() else {
+    fn read(table: Table<'a>, codes: &[(i32, &'a str, i32)]) -> Result<Self> {
+        let Some((code, custom, version)) = codes.get(table.u32(0)? as usize).copied() else {
             return Err(Error::new(
                 ErrorKind::Model,
                 "has an operator that is not in its table of operators",
@@ -192,7 +192,7 @@ impl<'a> Operator<'a> {
         if let Some((kind, options)) = options {
             check_options(kind, options)?;
         }
-        Ok(Self { code, custom, inputs: table.ints(1)?, outputs: table.ints(2)?, options })
+        Ok(Self { code, custom, version, inputs: table.ints(1)?, outputs: table.ints(2)?, options })
     }
 }
 

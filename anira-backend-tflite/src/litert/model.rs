@@ -37,7 +37,17 @@ impl Loaded {
     pub(super) fn compile(&self) -> Result<Compiled> {
         let entry = self.contents.entry.unwrap_or(0);
         Compiled::new(Arc::clone(&self.flat), entry, self.xnnpack)
-            .map_err(|Failed(words)| fault(ENGINE, "loading", ErrorKind::Model, &words))
+            .map_err(|Failed(words)| self.refused(&words))
+    }
+
+    /// The library says on standard error alone why it does not compile a model. The file is well formed, as it has been
+    /// read: so it is something that LiteRT lacks, or shapes that do not fit each other.
+    fn refused(&self, words: &str) -> Error {
+        let operators = self.contents.operators.join(", ");
+        let text = format!(
+            "{words}; it lacks an operator in the version of the file, or shapes do not fit: {operators}"
+        );
+        fault(ENGINE, "loading", ErrorKind::Unsupported, &text)
     }
 }
 

@@ -62,8 +62,9 @@ impl TfLiteModel {
 fn compare(what: &'static str, ports: &[Port], seen: &[Described]) -> Result<()> {
     let same = |port: &Port, tensor: &Described| {
         let scale = port.scale.map_or((tensor.scale.0, tensor.scale.1), |s| (s.scale, s.zero_point));
-        (port.inner.as_str(), port.storage.number(), &port.given, scale)
-            == (tensor.name.as_str(), tensor.kind, &tensor.shape, tensor.scale)
+        (port.inner.as_str(), port.storage.number(), scale) == (tensor.name.as_str(), tensor.kind, tensor.scale)
+            // XNNPACK has computed the outputs' shapes anew: an engine compares them with the request.
+            && (what == "outputs" || port.given == tensor.shape)
     };
     if ports.len() == seen.len() && ports.iter().zip(seen).all(|(port, tensor)| same(port, tensor)) {
         return Ok(());

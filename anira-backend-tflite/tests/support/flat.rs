@@ -1,5 +1,7 @@
 //! Writes FlatBuffers, just enough for hostile models.
 
+#![allow(dead_code, reason = "each test binary uses a part")]
+
 /// A field's content.
 #[derive(Clone)]
 pub(crate) enum Field {
