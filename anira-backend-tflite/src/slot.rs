@@ -96,6 +96,7 @@ impl Slot {
     }
 
     /// Bytes in the engine's memory.
+    #[cfg(any(test, feature = "tflite"))]
     pub(crate) fn bytes(&self) -> usize {
         self.shape.iter().product::<usize>() * self.port.storage.size()
     }

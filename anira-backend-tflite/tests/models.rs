@@ -79,11 +79,11 @@ fn quantised_models_are_within_their_steps_of_the_float_model<B: Backend>(backen
 }
 
 fn quantised_inputs_and_outputs_follow_the_formula<B: Backend>(backend: B) {
-    // Scale, zero point, least and most of the output, as make.py's converter chose them.
-    for (name, scale, zero_point, least, most) in [
-        ("conv-int8", 0.006261586211621761, -104, -128, 127),
-        ("conv-uint8", 0.009001017548143864, 193, 0, 255),
-        ("conv-int16", 6.96156348567456e-5, 0, -32768, 32767),
+    // The input's scale; scale, zero point, least and most of the output: as make.py's converter chose them.
+    for (name, step, scale, zero_point, least, most) in [
+        ("conv-int8", 0.007_833_523, 0.006261586211621761, -104, -128, 127),
+        ("conv-uint8", 0.007_829_955, 0.009001017548143864, 193, 0, 255),
+        ("conv-int16", 3.047_082e-5, 6.96156348567456e-5, 0, -32768, 32767),
     ] {
         let mut engine = engine(&backend, name, 64);
         let signature = signature(name);
@@ -103,15 +103,18 @@ fn quantised_inputs_and_outputs_follow_the_formula<B: Backend>(backend: B) {
         }
         numbers.dedup();
         assert!(numbers.len() > 30, "{name}: an output of one number shows nothing");
-        // Less than half a step on the input changes nothing; beyond the type it is the type's end.
-        let step = if name == "conv-int16" { 3.047081918339245e-5 } else { 0.00783 };
-        let near: Vec<_> = input.iter().map(|x| ((x / step).round() + 0.3) * step).collect();
-        set(&mut engine, 0, &near);
-        engine.run().unwrap();
-        if name != "conv-int16" {
-            let apart = get(&engine, 0).iter().zip(&got).filter(|(a, b)| a != b).count();
-            assert!(apart < 16, "{name}: {apart} of 64 differ");
-        }
+        // Less than half a step on the input changes nothing, more is the next number.
+        let of = |engine: &mut _, part: f32| {
+            let steps = input.iter().map(|x| ((x * 100.0).round() + part) * step);
+            set(engine, 0, &steps.collect::<Vec<_>>());
+            Engine::run(engine).unwrap();
+            get(engine, 0)
+        };
+        let [exact, near, far, next] = [0.0, 0.3, 0.7, 1.0].map(|part| of(&mut engine, part));
+        assert_eq!(exact, near, "{name}");
+        assert_eq!(far, next, "{name}");
+        assert_ne!(exact, next, "{name}");
+        // Beyond the type it is the type's end.
         let run = |engine: &mut _, x: f32| {
             set(engine, 0, &[x; 64]);
             Engine::run(engine).unwrap();

@@ -62,7 +62,7 @@ impl<'a> Buffer<'a> {
     }
 
     fn number<const N: usize>(&self, at: usize) -> Result<[u8; N]> {
-        if at % N != 0 {
+        if !at.is_multiple_of(N) {
             return Err(broken("holds a number at a place where none may be: damaged"));
         }
         self.take(at, N)?.try_into().map_err(|_| broken(CUT))
@@ -93,7 +93,7 @@ impl<'a> Buffer<'a> {
     fn vector(&self, at: usize, element: usize) -> Result<&'a [u8]> {
         let count = u32::from_le_bytes(self.number(at)?) as usize;
         let len = count.checked_mul(element).ok_or_else(|| broken(CUT))?;
-        if element > 1 && (at + 4) % element != 0 {
+        if element > 1 && !(at + 4).is_multiple_of(element) {
             return Err(broken("holds a vector at a place where none may be: damaged"));
         }
         self.take(at + 4, len)

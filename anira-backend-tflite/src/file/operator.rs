@@ -451,27 +451,11 @@ mod tests {
 
     #[test]
     fn operators_without_a_rule_are_those_that_reach_outside_or_that_nobody_knows() {
-        let without: Vec<_> = (0..162).filter(|code| rule(*code).is_none()).map(|code| name(code)).collect();
-        let right = [
-            "HASHTABLE_LOOKUP",
-            "LSH_PROJECTION",
-            "CONCAT_EMBEDDINGS",
-            "SKIP_GRAM",
-            "CALL",
-            "CUSTOM",
-            "EMBEDDING_LOOKUP_SPARSE",
-            "BIDIRECTIONAL_SEQUENCE_RNN",
-            "DELEGATE",
-            "NON_MAX_SUPPRESSION_V4",
-            "NON_MAX_SUPPRESSION_V5",
-            "PLACEHOLDER_FOR_GREATER_OP_CODES",
-            "CONV_3D",
-            "HASHTABLE",
-            "HASHTABLE_FIND",
-            "HASHTABLE_IMPORT",
-            "HASHTABLE_SIZE",
-            "CONV_3D_TRANSPOSE",
-        ];
-        assert_eq!(without, right);
+        let without: Vec<_> = (0..162).filter(|code| rule(*code).is_none()).map(name).collect();
+        let right = "HASHTABLE_LOOKUP LSH_PROJECTION CONCAT_EMBEDDINGS SKIP_GRAM CALL CUSTOM EMBEDDING_LOOKUP_SPARSE \
+                     BIDIRECTIONAL_SEQUENCE_RNN DELEGATE NON_MAX_SUPPRESSION_V4 NON_MAX_SUPPRESSION_V5 \
+                     PLACEHOLDER_FOR_GREATER_OP_CODES CONV_3D HASHTABLE HASHTABLE_FIND HASHTABLE_IMPORT \
+                     HASHTABLE_SIZE CONV_3D_TRANSPOSE";
+        assert_eq!(without, right.split_whitespace().collect::<Vec<_>>());
     }
 }

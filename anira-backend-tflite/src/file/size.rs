@@ -160,7 +160,7 @@ fn check_numbers(model: &Model<'_>, graph: &Graph<'_>, step: &Operator<'_>) -> R
                     numbers.iter().try_fold(1usize, |n, d| n.checked_mul(usize::try_from(*d).ok()?));
                 elements.is_some_and(|n| n <= MAX_ELEMENTS)
             }
-            Meaning::Each => numbers.iter().all(|n| each(n)),
+            Meaning::Each => numbers.iter().all(each),
             Meaning::Padding => numbers.iter().all(|n| *n >= 0 && each(n)),
         };
         if !right {

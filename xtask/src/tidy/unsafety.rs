@@ -8,6 +8,9 @@ use super::tree::{File, Tree};
 const PLACES: &[(&str, &str)] = &[
     ("anira-traits/src/backend.rs", "declares the marker trait `RealtimeSafe`"),
     ("anira-backend-custom/src/bypass.rs", "gives the marker to the bypass, which only copies"),
+    ("anira-backend-tflite/src/memory.rs", "sees an engine's bytes as numbers"),
+    ("anira-backend-tflite/src/tflite/ffi.rs", "calls TensorFlow Lite's C library"),
+    ("anira-backend-tflite/src/litert/ffi.rs", "calls LiteRT's C library"),
     ("anira-scheduler/src/ring/", "slots that change their owner by an atomic word"),
     ("anira-scheduler/src/denormals.rs", "the processor's flush-to-zero bit"),
 ];
