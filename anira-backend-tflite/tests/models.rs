@@ -16,6 +16,7 @@ for_every_engine! {
     memory_file_and_kernels_give_the_same
     tensors_are_found_by_name_in_any_order
     states_go_round
+    variables_stay_until_a_reset
     integers_keep_their_types
     open_lengths_take_any_length
     inputs_keep_their_contents_and_engines_begin_with_zeros
@@ -188,6 +189,31 @@ fn states_go_round<B: Backend>(backend: B) {
         set(&mut engine, c_in, &c);
         assert_eq!(engine.input(h_in).unwrap().f32_mut().unwrap(), h);
     }
+}
+
+fn variables_stay_until_a_reset<B: Backend>(backend: B) {
+    if backend.name() == "litert" {
+        // It knows no handles to variables.
+        let error = load(&backend, "memory").map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        return;
+    }
+    let model = load(&backend, "memory").unwrap();
+    assert_eq!(model.internal_state(), InternalState::Inside);
+    let mut engine = engine(&backend, "memory", 64);
+    let mut run = |reset: bool| {
+        if reset {
+            engine.reset().unwrap();
+        }
+        set(&mut engine, 0, &[0.5; 64]);
+        engine.run().unwrap();
+        get(&engine, 0)[7]
+    };
+    assert_eq!(
+        [false, false, true, false].map(&mut run),
+        [1.5, 2.5, 1.5, 2.5],
+        "the trial run does not count"
+    );
 }
 
 fn integers_keep_their_types<B: Backend>(backend: B) {

@@ -49,7 +49,9 @@ impl TfLiteModel {
         let flat = Flat::new(bytes).ok_or_else(|| fault(ENGINE, "loading", ErrorKind::Model, ""))?;
         // XNNPACK as it is in TensorFlow Lite 2.6.0 crashes over a value that it computes and nobody uses.
         let xnnpack = xnnpack && !contents.unused;
-        let loaded = Loaded { contents, flat: Arc::new(flat), xnnpack };
+        let mut loaded = Loaded { contents, flat: Arc::new(flat), xnnpack };
+        // It refuses graphs whose middle has open sizes, as those with variables; the library's own kernels do not.
+        loaded.xnnpack = xnnpack && loaded.interpreter().is_ok();
         // What the engine lacks shows now.
         let interpreter = loaded.interpreter()?;
         compare("inputs", &loaded.contents.inputs, &interpreter.inputs())?;
