@@ -9,12 +9,16 @@ mod plain;
 mod support;
 
 use anira_traits::*;
-use flat::Field::{Absent, I32, Ints, U8};
-use plain::{Plain, ints, operator, plain, tensor, with_options};
+use flat::Field::{Absent, I32, Ints, Tables, U8};
+use flat::text;
+use plain::{Plain, code, ints, operator, plain, tensor, with_options};
 use support::{bytes, for_every_engine, get, request, set};
+
+const SUB: u8 = 41;
 
 for_every_engine! {
     the_hand_made_model_runs
+    tensors_stand_where_the_graph_has_them_whatever_the_signatures_order
     what_an_engine_lacks_is_unsupported
     shapes_that_do_not_fit_are_errors
     other_formats_and_huge_sizes_never_reach_the_engine
@@ -45,6 +49,27 @@ fn the_hand_made_model_runs<B: Backend>(backend: B) {
     set(&mut engine, 0, &[0.5; 4]);
     engine.run().unwrap();
     assert_eq!(get(&engine, 0), [1.5, 2.5, 3.5, 4.5]);
+}
+
+fn tensors_stand_where_the_graph_has_them_whatever_the_signatures_order<B: Backend>(backend: B) {
+    // y = x − z and v = z − x, named the other way round.
+    let mut model = good();
+    model.codes = vec![code(SUB)];
+    model.tensors = ["x", "z", "y", "v"].map(|name| tensor(name, 0, &[1, 4], 0)).to_vec();
+    let minus = |inputs: &[i32], output| with_options(operator(0, inputs, &[output]), 28, vec![U8(0)]);
+    model.operators = vec![minus(&[0, 1], 2), minus(&[1, 0], 3)];
+    (model.inputs, model.outputs) = (vec![0, 1], vec![2, 3]);
+    let map = |names: [(&str, i32); 2]| Tables(names.map(|(name, i)| vec![text(name), I32(i)]).to_vec());
+    model.signatures = vec![vec![map([("zed", 1), ("ex", 0)]), map([("vee", 3), ("why", 2)]), text("serve")]];
+    let names = |tensors: &[TensorInfo]| tensors.iter().map(|t| t.name.clone()).collect::<Vec<_>>();
+    let loaded = load(&backend, &model).unwrap();
+    assert_eq!(names(&loaded.signature().inputs), ["ex", "zed"]);
+    assert_eq!(names(&loaded.signature().outputs), ["why", "vee"]);
+    let mut engine = make(&backend, &model).unwrap();
+    set(&mut engine, 0, &[5.0; 4]);
+    set(&mut engine, 1, &[2.0; 4]);
+    engine.run().unwrap();
+    assert_eq!((get(&engine, 0), get(&engine, 1)), (vec![3.0; 4], vec![-3.0; 4]));
 }
 
 fn what_an_engine_lacks_is_unsupported<B: Backend>(backend: B) {

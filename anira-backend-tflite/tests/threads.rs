@@ -8,7 +8,7 @@ use std::fs;
 use std::sync::Barrier;
 
 use anira_traits::*;
-use support::{GOOD, Noise, load, outputs, request};
+use support::{GOOD, Noise, bytes, load, outputs, request};
 
 /// The process's threads, by number.
 fn threads() -> Vec<String> {
@@ -55,6 +55,14 @@ fn check<B: Backend>(backend: &B) {
                 assert_eq!(run.join().unwrap(), right, "{name}: {} mixes engines up", backend.name());
             }
         });
+    }
+    // So much work that either library would share it out, if it might.
+    for option in ["true", "false"] {
+        let options = LoadRequest::new().option("xnnpack", option);
+        let model = backend.load(&ModelSource::memory(bytes("dynamic")), &options).unwrap();
+        let mut engine = model.engine(&request(model.signature(), 300_000)).unwrap();
+        engine.run().unwrap();
+        assert_eq!(threads(), before, "{} starts threads, xnnpack {option}", backend.name());
     }
     // An engine made here runs there.
     let model = load(backend, "tcn").unwrap();
