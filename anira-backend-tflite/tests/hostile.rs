@@ -12,6 +12,8 @@ use flat::{file, text};
 use plain::{ADD, Plain, code, ints, operator, plain, tensor, with_options};
 
 const PAD: u8 = 34;
+const RESHAPE: u8 = 22;
+const MAX_POOL: u8 = 17;
 const SPLIT: u8 = 49;
 const FILL: u8 = 94;
 const WHILE: u8 = 119;
@@ -68,7 +70,7 @@ fn sizes_are_bounded_before_an_engine_sees_them() {
     refused(|m| m.tensors[0][0] = Ints(vec![-4]), "tensor `x`: its shape is [-4]");
     refused(|m| m.tensors[0][0] = Ints(vec![0, 4]), "tensor `x`: its shape is [0, 4]");
     refused(|m| m.tensors[0][0] = Ints(vec![1; 9]), "8 dimensions");
-    refused(|m| m.tensors.extend((0..10).map(|_| tensor("m", 0, &[1 << 28], 0))), "bytes together");
+    refused(|m| m.tensors.extend((0..10).map(|_| tensor("m", 0, &[1 << 26], 0))), "bytes together");
     refused(|m| m.tensors[1][0] = Ints(vec![1 << 20]), "asks for 4194304 bytes; the file holds 16");
     refused(|m| m.tensors[1][0] = Ints(vec![3]), "asks for 12 bytes; the file holds 16");
 }
@@ -90,6 +92,12 @@ fn constants_that_ask_for_much_are_refused() {
     refused(constant(FILL, &[2], &[-1, 4], &[1, 0]), "is told [-1, 4]");
     refused(constant(PAD, &[2, 2], &[0, 0, 1 << 30, 0], &[0, 1]), "operator 0 (PAD): is told");
     refused(constant(PAD, &[2, 2], &[0, 0, -1, 0], &[0, 1]), "is told [0, 0, -1, 0]");
+    refused(constant(RESHAPE, &[2], &[-1, 0], &[0, 1]), "operator 0 (RESHAPE): is told [-1, 0]");
+    refused(constant(RESHAPE, &[2], &[-1, -1], &[0, 1]), "is told [-1, -1]");
+    refused(constant(RESHAPE, &[2], &[-2, 2], &[0, 1]), "is told [-2, 2]");
+    let mut fine = plain();
+    constant(RESHAPE, &[2], &[-1, 2], &[0, 1])(&mut fine);
+    assert!(read(fine.bytes()).is_ok());
     let mut fine = plain();
     constant(PAD, &[2, 2], &[0, 0, 3, 0], &[0, 1])(&mut fine);
     assert!(read(fine.bytes()).is_ok());
@@ -136,6 +144,17 @@ fn operators_get_what_they_need() {
     refused(split(0), "option 0 is 0; from 1 to");
     refused(split(3), "has 1 outputs, and its options say 3");
     refused(|m| m.codes = vec![code(SPLIT)], "lacks its options");
+    let pool = |padding| {
+        move |m: &mut Plain| {
+            m.codes = vec![code(MAX_POOL)];
+            let options = [vec![U8(padding)], vec![I32(1); 4]].concat();
+            m.operators = vec![with_options(operator(0, &[0], &[2]), 5, options)];
+        }
+    };
+    refused(pool(2), "padding is number 2");
+    let mut fine = plain();
+    pool(1)(&mut fine);
+    assert!(read(fine.bytes()).is_ok());
     refused_as(
         ErrorKind::Unsupported,
         |m| m.codes = vec![vec![U8(CUSTOM), text("Evil")]],
@@ -203,6 +222,8 @@ fn scales_and_zero_points_are_sane() {
         refused(scaled(scale, 0), "tensor `x`: a scale is not a sane");
     }
     refused(scaled(1.0, 300), "a zero point is 300");
+    let lone = vec![Absent, Absent, Ints(vec![1f32.to_bits() as i32])];
+    refused(|m| m.tensors[0].push(Field::Table(lone)), "has 1 scales and 0 zero points");
     let mut fine = plain();
     scaled(0.5, -128)(&mut fine);
     assert_eq!(read(fine.bytes()).unwrap().inputs, [TensorInfo::f32("x", &[1, 4])]);

@@ -25,7 +25,7 @@ pub(crate) use port::{Scale, Storage};
 use schema::Model;
 
 /// Elements of one tensor.
-pub(crate) const MAX_ELEMENTS: usize = 1 << 28;
+pub(crate) const MAX_ELEMENTS: usize = 1 << 26;
 
 /// What the engines need to know of a file.
 #[derive(Debug)]

@@ -243,6 +243,11 @@ impl Rule {
                 return Err(Error::new(ErrorKind::Model, text));
             }
         }
+        // Convolutions and pools: SAME or VALID.
+        if matches!(kind, 1 | 2 | 5 | 49) && options.u8(0)? > 1 {
+            let text = format!("its padding is number {}; 0 or 1", options.u8(0)?);
+            return Err(Error::new(ErrorKind::Model, text));
+        }
         let told = match name(step.code).as_str() {
             "SPLIT" | "SPLIT_V" | "UNPACK" => Some(("outputs", step.outputs.len())),
             "PACK" => Some(("inputs", step.inputs.len())),

@@ -93,7 +93,7 @@ fn check_scale(tensor: &Tensor<'_>) -> Result<()> {
     if !none && !scales.iter().all(sane) {
         return Err(Error::new(ErrorKind::Model, "a scale is not a sane positive number"));
     }
-    if !zero_points.is_empty() && zero_points.len() != scales.len() && zero_points.len() != 1 {
+    if zero_points.len() != scales.len() {
         let text = format!("has {} scales and {} zero points", scales.len(), zero_points.len());
         return Err(Error::new(ErrorKind::Model, text));
     }
@@ -120,6 +120,8 @@ enum Meaning {
     Each,
     /// Each is a padding and at least 0.
     Padding,
+    /// Extents of which one may be −1, for whatever is left; then none is 0.
+    Reshape,
 }
 
 /// The input that decides, by the operator's name.
@@ -128,8 +130,7 @@ fn deciding(name: &str) -> Option<(usize, Meaning)> {
         "FILL" | "RANDOM_STANDARD_NORMAL" | "RANDOM_UNIFORM" | "TRANSPOSE_CONV" => (0, Meaning::Extents),
         "BROADCAST_TO" | "SPARSE_TO_DENSE" => (1, Meaning::Extents),
         "SCATTER_ND" => (2, Meaning::Extents),
-        // −1 may stand there.
-        "RESHAPE" => (1, Meaning::Each),
+        "RESHAPE" => (1, Meaning::Reshape),
         "PAD" | "PADV2" | "MIRROR_PAD" => (1, Meaning::Padding),
         // The blocks of both are read below.
         "SPACE_TO_BATCH_ND" | "BATCH_TO_SPACE_ND" => (2, Meaning::Padding),
@@ -151,6 +152,12 @@ fn check_numbers(model: &Model<'_>, graph: &Graph<'_>, step: &Operator<'_>) -> R
     };
     let each = |n: &i64| (-MAX_NUMBER..=MAX_NUMBER).contains(n);
     let name = operator::name(step.code);
+    // A RESHAPE of one input has its numbers in its options.
+    let told = match (step.options, step.inputs.len()) {
+        (Some((17, options)), 1) => Some(options.ints(0)?.into_iter().map(i64::from).collect()),
+        _ => None,
+    };
+    let constant = |input: usize| if input == 1 && told.is_some() { told.clone() } else { constant(input) };
     if let Some((input, meaning)) = deciding(&name)
         && let Some(numbers) = constant(input)
     {
@@ -161,6 +168,11 @@ fn check_numbers(model: &Model<'_>, graph: &Graph<'_>, step: &Operator<'_>) -> R
                 elements.is_some_and(|n| n <= MAX_ELEMENTS)
             }
             Meaning::Each => numbers.iter().all(each),
+            Meaning::Reshape => {
+                let open = numbers.iter().filter(|n| **n == -1).count();
+                numbers.iter().all(|n| (-1..=MAX_ELEMENTS as i64).contains(n))
+                    && (open == 0 || open == 1 && !numbers.contains(&0))
+            }
             Meaning::Padding => numbers.iter().all(|n| *n >= 0 && each(n)),
         };
         if !right {
