@@ -82,16 +82,18 @@ impl Slot {
     ///
     /// # Errors
     /// [`ErrorKind::Shape`] if the request said another.
-    pub(crate) fn meet(&mut self, engine: &str, shape: &[usize]) -> Result<()> {
+    pub(crate) fn meet(&mut self, engine: &str, seen: &[i32]) -> Result<()> {
+        let shape: Vec<_> = seen.iter().map(|n| usize::try_from(*n).unwrap_or(0)).collect();
         if shape == self.shape {
             return Ok(());
         }
-        if self.fixed {
-            return Err(
-                self.shape_error(format!("{engine} gave the shape {shape:?}; expected {:?}", self.shape))
-            );
+        let len = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+        // A convolution that is given too little comes to less than nothing.
+        if self.fixed || !matches!(len, Some(1..=MAX_ELEMENTS)) {
+            let right = if self.fixed { format!("{:?}", self.shape) } else { "at least 1 each".to_owned() };
+            return Err(self.shape_error(format!("{engine} gave the shape {seen:?}; expected {right}")));
         }
-        self.take_shape(shape.to_vec());
+        self.take_shape(shape);
         Ok(())
     }
 

@@ -113,8 +113,9 @@ fn indices_that_point_nowhere_are_refused() {
     refused(|m| m.inputs = vec![5], "refers to tensor 5");
     refused(|m| m.outputs = vec![-1], "refers to tensor -1");
     refused(|m| m.tensors[1][2] = I32(2), "its data is buffer 2");
-    let entry =
-        |graph, index| vec![Tables(vec![vec![text("in"), I32(index)]]), Absent, Absent, Absent, I32(graph)];
+    let entry = |graph, index| {
+        vec![Tables(vec![vec![text("in"), I32(index)]]), Absent, text("serve"), Absent, I32(graph)]
+    };
     refused(|m| m.signatures = vec![entry(4, 0)], "graph 4, which is not there");
     refused(|m| m.signatures = vec![entry(0, 1)], "no input or output of its graph");
 }

@@ -19,6 +19,7 @@ for_every_engine! {
     variables_stay_until_a_reset
     integers_keep_their_types
     open_lengths_take_any_length
+    lengths_too_short_for_a_convolution_are_errors
     inputs_keep_their_contents_and_engines_begin_with_zeros
     shapes_that_do_not_fit_are_found_when_an_engine_is_made
     missing_files_wrong_options_and_lacking_operators_are_told_apart
@@ -256,6 +257,21 @@ fn open_lengths_take_any_length<B: Backend>(backend: B) {
     assert_eq!(get(&engine, 0), [0.0; 33], "known before the first run");
     engine.run().unwrap();
     assert_eq!(get(&engine, 0), [0.0; 33]);
+}
+
+fn lengths_too_short_for_a_convolution_are_errors<B: Backend>(backend: B) {
+    let model = load(&backend, "valid").unwrap();
+    for (n, out) in [(1, None), (2, None), (31, None), (33, Some(1)), (100, Some(68))] {
+        let engine = model.engine(&EngineRequest::new(vec![vec![1, n, 1]], vec![None]));
+        match (engine, out) {
+            (Ok(mut engine), Some(out)) => {
+                engine.run().unwrap();
+                assert_eq!(get(&engine, 0).len(), out);
+            }
+            (Err(error), None) => assert_ne!(error.kind(), ErrorKind::Internal, "{error}"),
+            (engine, _) => panic!("{n} samples: {:?}", engine.map(|e| get(&e, 0).len())),
+        }
+    }
 }
 
 fn inputs_keep_their_contents_and_engines_begin_with_zeros<B: Backend>(backend: B) {

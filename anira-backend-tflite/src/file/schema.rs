@@ -83,7 +83,7 @@ impl<'a> Model<'a> {
         let buffers: Vec<_> = root.tables(4)?.into_iter().map(data).collect::<Result<_>>()?;
         let within = |index: i64| usize::try_from(index).is_ok_and(|i| i < buffers.len());
         let metadata = root.tables(6)?.into_iter().map(|t| {
-            t.text(0)?;
+            name(&t)?;
             Ok(i64::from(t.u32(1)?))
         });
         let metadata: Vec<i64> = metadata.collect::<Result<_>>()?;
@@ -103,6 +103,14 @@ fn code(table: Table<'_>) -> Result<(i32, &str, i32)> {
     Ok((table.i32(3, 0)?.max(i32::from(old)), table.text(1)?, table.i32(2, 1)?))
 }
 
+/// A name that an engine asks for without looking whether there is one.
+fn name<'a>(table: &Table<'a>) -> Result<&'a str> {
+    if !table.has(0)? {
+        return Err(Error::new(ErrorKind::Model, "has metadata or a signature without a name"));
+    }
+    table.text(0)
+}
+
 fn data(table: Table<'_>) -> Result<&[u8]> {
     // 0 and 1 say that the bytes are within.
     if table.u64(1)? > 1 || table.u64(2)? > 1 {
@@ -112,9 +120,12 @@ fn data(table: Table<'_>) -> Result<&[u8]> {
 }
 
 fn entry(table: Table<'_>) -> Result<Entry<'_>> {
+    if !table.has(2)? {
+        return Err(Error::new(ErrorKind::Model, "has a signature without a key"));
+    }
     table.text(2)?;
     let map = |field| -> Result<Vec<_>> {
-        table.tables(field)?.into_iter().map(|t| Ok((t.text(0)?, t.u32(1)? as usize))).collect()
+        table.tables(field)?.into_iter().map(|t| Ok((name(&t)?, t.u32(1)? as usize))).collect()
     };
     Ok(Entry { graph: table.u32(4)? as usize, inputs: map(0)?, outputs: map(1)? })
 }

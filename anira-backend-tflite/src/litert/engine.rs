@@ -26,11 +26,14 @@ pub struct LiteRtEngine {
 impl LiteRtEngine {
     pub(super) fn new(loaded: Arc<Loaded>, request: &EngineRequest) -> Result<Self> {
         let (inputs, mut outputs) = slots(&loaded.contents, request)?;
-        let mut compiled = prepare(&loaded, &inputs)?;
         let shape = |Failed(words)| fault(ENGINE, "taking the inputs' shapes", ErrorKind::Shape, &words);
+        if loaded.xnnpack {
+            // XNNPACK crashes over shapes that are too small for a convolution; the library's own kernels say so.
+            prepare(&loaded, &inputs, false)?.outputs(outputs.len()).map_err(shape)?;
+        }
+        let mut compiled = prepare(&loaded, &inputs, loaded.xnnpack)?;
         for (seen, place) in compiled.outputs(outputs.len()).map_err(shape)?.iter().zip(&loaded.outputs) {
-            let seen: Vec<_> = seen.iter().map(|n| usize::try_from(*n).unwrap_or(0)).collect();
-            outputs[*place].meet(ENGINE, &seen)?;
+            outputs[*place].meet(ENGINE, seen)?;
         }
         let buffers = |slots: &[Slot], places: &[usize]| -> Result<Vec<_>> {
             let buffer = |place: &usize| {
@@ -51,8 +54,8 @@ impl LiteRtEngine {
 }
 
 /// The model compiled, its inputs in their shapes.
-fn prepare(loaded: &Loaded, inputs: &[Slot]) -> Result<Compiled> {
-    let mut compiled = loaded.compile()?;
+fn prepare(loaded: &Loaded, inputs: &[Slot], xnnpack: bool) -> Result<Compiled> {
+    let mut compiled = loaded.compile(xnnpack)?;
     for (i, place) in loaded.inputs.iter().enumerate() {
         let slot = &inputs[*place];
         if slot.extents() != slot.port.given {
@@ -96,7 +99,7 @@ impl Engine for LiteRtEngine {
     /// Compiles the model anew, if it has variables.
     fn reset(&mut self) -> Result<()> {
         if self.loaded.contents.remembers {
-            self.compiled = prepare(&self.loaded, &self.inputs)?;
+            self.compiled = prepare(&self.loaded, &self.inputs, self.loaded.xnnpack)?;
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ pub struct LiteRtModel {
 pub(super) struct Loaded {
     pub(super) contents: Contents,
     flat: Arc<Flat>,
-    xnnpack: bool,
+    pub(super) xnnpack: bool,
     /// Which tensor of our signature stands at each place of LiteRT's: the order of its own may be another.
     pub(super) inputs: Vec<usize>,
     pub(super) outputs: Vec<usize>,
@@ -34,10 +34,9 @@ pub(super) struct Loaded {
 
 impl Loaded {
     /// The model made ready to run.
-    pub(super) fn compile(&self) -> Result<Compiled> {
+    pub(super) fn compile(&self, xnnpack: bool) -> Result<Compiled> {
         let entry = self.contents.entry.unwrap_or(0);
-        Compiled::new(Arc::clone(&self.flat), entry, self.xnnpack)
-            .map_err(|Failed(words)| self.refused(&words))
+        Compiled::new(Arc::clone(&self.flat), entry, xnnpack).map_err(|Failed(words)| self.refused(&words))
     }
 
     /// The library says on standard error alone why it does not compile a model. The file is well formed, as it has been
@@ -73,7 +72,7 @@ impl LiteRtModel {
         let outputs = places("outputs", &contents.outputs, &outputs, named)?;
         let loaded = Loaded { contents, flat: Arc::new(flat), xnnpack, inputs, outputs };
         // What the engine lacks shows now.
-        loaded.compile()?;
+        loaded.compile(xnnpack)?;
         Ok(Self { loaded: Arc::new(loaded) })
     }
 }

@@ -81,8 +81,7 @@ impl Engine for TfLiteEngine {
             .any(|(i, slot)| slot.bytes() != self.interpreter.output_ref(i).len())
         {
             for (slot, seen) in self.outputs.iter_mut().zip(self.interpreter.outputs()) {
-                let shape: Vec<_> = seen.shape.iter().map(|n| usize::try_from(*n).unwrap_or(0)).collect();
-                slot.meet(ENGINE, &shape)?;
+                slot.meet(ENGINE, &seen.shape)?;
             }
         }
         for (i, slot) in self.outputs.iter_mut().enumerate() {
