@@ -12,6 +12,9 @@ const PLACES: &[(&str, &str)] = &[
     ("anira-backend-onnx/src/onnxruntime/library.rs", "asks a library whether it is ONNX Runtime"),
     ("anira-backend-onnx/src/onnxruntime/raw.rs", "runs without a list of outputs, reads booleans as bytes"),
     ("anira-cli/src/telemetry.rs", "sets a variable before there is a second thread"),
+    ("anira-backend-tflite/src/memory.rs", "sees an engine's bytes as numbers"),
+    ("anira-backend-tflite/src/tflite/ffi.rs", "calls TensorFlow Lite's C library"),
+    ("anira-backend-tflite/src/litert/ffi.rs", "calls LiteRT's C library"),
     ("anira-scheduler/src/ring/", "slots that change their owner by an atomic word"),
     ("anira-scheduler/src/denormals.rs", "the processor's flush-to-zero bit"),
 ];
