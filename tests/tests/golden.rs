@@ -284,3 +284,7 @@ macro_rules! tests_of {
 tests_of!(rten, Rten);
 #[cfg(feature = "onnxruntime")]
 tests_of!(onnxruntime, OnnxRuntime);
+#[cfg(feature = "tflite")]
+tests_of!(tflite, TfLite);
+#[cfg(feature = "litert")]
+tests_of!(litert, LiteRt);

@@ -34,6 +34,10 @@ impl Backend for LiteRt {
         "litert"
     }
 
+    fn sharing(&self, _request: &LoadRequest) -> Option<String> {
+        Some(String::new())
+    }
+
     #[cfg(feature = "litert")]
     fn load(&self, source: &ModelSource, request: &LoadRequest) -> Result<LiteRtModel> {
         LiteRtModel::load(source, request)

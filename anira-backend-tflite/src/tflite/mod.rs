@@ -45,6 +45,10 @@ impl Backend for TfLite {
         "tflite"
     }
 
+    fn sharing(&self, _request: &LoadRequest) -> Option<String> {
+        Some(String::new())
+    }
+
     #[cfg(feature = "tflite")]
     fn load(&self, source: &ModelSource, request: &LoadRequest) -> Result<TfLiteModel> {
         TfLiteModel::load(source, request)
