@@ -8,6 +8,7 @@ use super::tree::{File, Tree};
 const PLACES: &[(&str, &str)] = &[
     ("anira-traits/src/backend.rs", "declares the marker trait `RealtimeSafe`"),
     ("anira-backend-custom/src/bypass.rs", "gives the marker to the bypass, which only copies"),
+    ("anira-conformance/src/alloc.rs", "an allocator that counts and forwards"),
     ("anira-scheduler/src/ring/", "slots that change their owner by an atomic word"),
     ("anira-scheduler/src/denormals.rs", "the processor's flush-to-zero bit"),
 ];
