@@ -118,7 +118,7 @@ fn values(dtype: DType, len: usize, range: Option<(f64, f64)>, round: usize, ten
     });
     let mut noise = Noise::new(tensor as u64 + 1);
     if float {
-        noise = Noise::new((tensor as u64 + 1) << 32 | round as u64 + 1);
+        noise = Noise::new(((tensor as u64 + 1) << 32) | (round as u64 + 1));
     }
     let mut view = data.view_mut();
     for i in 0..len {

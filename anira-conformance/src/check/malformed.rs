@@ -26,6 +26,9 @@ const MAKING: &[ErrorKind] = &[
 /// How many files are cut, and how many are flipped.
 const CUTS: usize = 64;
 const FLIPS: usize = 128;
+/// Of files longer than this, one in so many is also run, for time's sake; all are loaded.
+const LONG: usize = 4_096;
+const ONE_IN: usize = 8;
 /// The most random bytes behind a header.
 const RANDOM: usize = 65_536;
 
@@ -47,12 +50,15 @@ const FOREIGN: &[(&str, &[u8])] = &[
     ("an array of NumPy", b"\x93NUMPY\x01\0\x06\0{}   \n"),
 ];
 
-/// Loads the bytes; if that works, makes an engine and runs it once. Whether all of it worked.
-fn try_bytes<B: Backend>(subject: &Subject<'_, B>, bytes: Vec<u8>) -> Verdict<bool> {
+/// Loads the bytes; if that works and `run` is wanted, makes an engine and runs it once. Whether all of it worked.
+fn try_bytes<B: Backend>(subject: &Subject<'_, B>, bytes: Vec<u8>, run: bool) -> Verdict<bool> {
     let model = match subject.backend.load(&ModelSource::memory(bytes), &subject.specimen.request) {
         Ok(model) => model,
         Err(error) => return of_kind("loading", error, LOADING),
     };
+    if !run {
+        return Ok(true);
+    }
     // Changed bytes may have changed the shapes.
     let Ok(shapes) = subject.shapes(&model) else { return Ok(false) };
     match model.engine(&shapes) {
@@ -70,13 +76,18 @@ fn of_kind(what: &str, error: Error, kinds: &[ErrorKind]) -> Verdict<bool> {
 }
 
 /// The same, and a failure says of which file.
-fn try_named<B: Backend>(subject: &Subject<'_, B>, bytes: Vec<u8>, what: &str) -> Verdict<bool> {
-    caught(|| try_bytes(subject, bytes)).map_err(|stop| stop.at(what))
+fn try_named<B: Backend>(subject: &Subject<'_, B>, bytes: Vec<u8>, run: bool, what: &str) -> Verdict<bool> {
+    caught(|| try_bytes(subject, bytes, run)).map_err(|stop| stop.at(what))
+}
+
+/// Whether the file of this number is run, not only loaded.
+fn is_run(number: usize, len: usize) -> bool {
+    len <= LONG || number % ONE_IN == 0
 }
 
 /// Bytes that have to be refused.
 fn refused<B: Backend>(subject: &Subject<'_, B>, bytes: Vec<u8>, what: &str) -> Verdict<()> {
-    if try_named(subject, bytes, what)? {
+    if try_named(subject, bytes, true, what)? {
         return fail(format!("{what} was taken for a model"));
     }
     Ok(())
@@ -101,10 +112,10 @@ pub(super) fn cut<B: Backend>(subject: &Subject<'_, B>) -> Verdict {
     lengths.push(bytes.len().saturating_sub(1));
     lengths.dedup();
     let mut worked = 0;
-    for len in &lengths {
+    for (i, len) in lengths.iter().enumerate() {
         let cut = bytes.get(..*len).unwrap_or_default().to_vec();
         let what = format!("the file cut to {len} of {} bytes", bytes.len());
-        worked += usize::from(try_named(subject, cut, &what)?);
+        worked += usize::from(try_named(subject, cut, is_run(i, *len), &what)?);
     }
     if worked > lengths.len() / 2 {
         return fail(format!("{worked} of {} cut files were taken for models", lengths.len()));
@@ -125,7 +136,8 @@ pub(super) fn flipped<B: Backend>(subject: &Subject<'_, B>) -> Verdict {
                 *byte = value;
             }
         }
-        worked += usize::from(try_named(subject, hurt, &format!("flipped bytes, round {round}"))?);
+        let (run, what) = (is_run(round, hurt.len()), format!("flipped bytes, round {round}"));
+        worked += usize::from(try_named(subject, hurt, run, &what)?);
     }
     pass(format!("{worked} of {FLIPS} files with flipped bytes work"))
 }

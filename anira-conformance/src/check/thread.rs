@@ -43,7 +43,7 @@ pub(super) fn parallel_engines<B: Backend>(subject: &Subject<'_, B>) -> Verdict 
                     })
                 })
                 .collect();
-            spawned.into_iter().map(joined).collect::<Verdict<()>>()
+            spawned.into_iter().try_for_each(joined)
         })?;
     }
     pass(format!("{ENGINES} engines, {RUNS} runs each"))
@@ -67,7 +67,12 @@ pub(super) fn hand_over<B: Backend>(subject: &Subject<'_, B>) -> Verdict {
         expect_same(&format!("run {i}, each on another thread"), expected, &answer)?;
     }
     // It may also end on another thread than it was made on.
-    thread::scope(|threads| joined(threads.spawn(move || Ok(drop(engine)))))?;
+    thread::scope(|threads| {
+        joined(threads.spawn(move || {
+            drop(engine);
+            Ok(())
+        }))
+    })?;
     pass(format!("{RUNS} runs"))
 }
 
