@@ -82,7 +82,7 @@ fn try_named<B: Backend>(subject: &Subject<'_, B>, bytes: Vec<u8>, run: bool, wh
 
 /// Whether the file of this number is run, not only loaded.
 fn is_run(number: usize, len: usize) -> bool {
-    len <= LONG || number % ONE_IN == 0
+    len <= LONG || number.is_multiple_of(ONE_IN)
 }
 
 /// Bytes that have to be refused.
