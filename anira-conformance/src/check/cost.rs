@@ -75,9 +75,9 @@ pub(super) fn no_leak<B: Backend>(subject: &Subject<'_, B>) -> Verdict {
         }
     }
     let growth = in_use.last().unwrap_or(&0) - in_use.first().unwrap_or(&0);
-    // A leak grows in every part.
-    let always = in_use.windows(2).all(|pair| pair[1] > pair[0]);
-    if always && growth > CHANCE {
+    // A leak grows in every part; one may be hidden by what another thread gave back.
+    let still = in_use.windows(2).filter(|pair| pair[1] <= pair[0]).count();
+    if still <= 1 && growth > CHANCE {
         return fail(format!("{growth} bytes more in use after {LOADS} loads than after {STRIDE}"));
     }
     let mut passed =

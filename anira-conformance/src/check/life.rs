@@ -39,11 +39,13 @@ pub(super) fn engines_apart<B: Backend>(subject: &Subject<'_, B>) -> Verdict {
 
 pub(super) fn two_models<B: Backend>(subject: &Subject<'_, B>) -> Verdict {
     let other = Subject { backend: subject.backend, specimen: subject.other, other: subject.specimen };
-    let (own_model, other_model) = (subject.load()?, other.load()?);
+    let own_model = subject.load()?;
     let own_feeds = subject.feeds(&own_model, RUNS)?;
+    // Before the other is loaded, which may already be too much.
+    let own_alone = subject.alone(&own_model, &own_feeds)?;
+    let other_model = other.load()?;
     // Other rounds, so that the same file twice gets other inputs.
     let other_feeds = (RUNS..2 * RUNS).map(|i| other.feed(&other_model, i)).collect::<Verdict<Vec<_>>>()?;
-    let own_alone = subject.alone(&own_model, &own_feeds)?;
     let other_alone = other.alone(&other_model, &other_feeds)?;
     let (mut a, mut b) = (subject.engine(&own_model)?, other.engine(&other_model)?);
     for i in 0..RUNS {

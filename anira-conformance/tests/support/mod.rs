@@ -130,7 +130,7 @@ impl<const SCOPE: usize> Backend for Toy<SCOPE> {
         }
         let count = self.loads.fetch_add(1, Ordering::SeqCst);
         if self.fault == Fault::Leaks {
-            Box::leak(Box::new([0u8; 300]));
+            std::hint::black_box(Box::leak(Box::new([0u8; 3_000])));
         }
         *lock(&self.last) = weights;
         let open = || vec![Some(1), None];
