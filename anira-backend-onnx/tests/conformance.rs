@@ -6,7 +6,7 @@ mod support;
 use std::path::PathBuf;
 
 use anira_backend_onnx::{Rten, signature};
-use anira_conformance::{CountingAllocator, Specimen, conformance_tests};
+use anira_conformance::{CountingAllocator, Property, Specimen, check_property, conformance_tests};
 use anira_traits::{ModelSource, TensorData};
 use support::{fixture, npy, root};
 
@@ -59,10 +59,14 @@ fn counter() -> Specimen {
         .failing([TensorData::F32(vec![0.0; 32]), TensorData::I64(vec![i64::MAX])])
 }
 
-/// The large one: minutes, if every engine has its turn with every check.
-fn large() -> Vec<Specimen> {
-    vec![with_golden("amp-tcn-29k")]
-}
-
 conformance_tests!(rten, Rten, [specimens(), vec![counter()]].concat());
-conformance_tests!(rten_large, Rten, large());
+
+/// A context of 13,332 samples takes a minute for all checks; here are those that size could break.
+#[test]
+fn a_large_model_on_rten() {
+    use Property::{EnginesApart, FileAndMemory, MalformedCut, NoLeak, NotStale, Reference, Tensors};
+    for property in [FileAndMemory, MalformedCut, Tensors, Reference, NotStale, EnginesApart, NoLeak] {
+        let report = check_property(&Rten, &[with_golden("amp-tcn-29k")], property);
+        assert!(report.passed(), "{report}");
+    }
+}
