@@ -56,7 +56,7 @@ impl<B: Backend> Slow<B> {
     pub fn new(inner: B, time: Duration, wait: Wait) -> Self {
         let delay = Delay(Arc::default());
         delay.set(time);
-        Self { name: format!("slow {}", inner.name()), inner, delay, wait }
+        Self { name: format!("slow-{}", inner.name()), inner, delay, wait }
     }
 
     /// The handle by which the time can be changed while engines run.
@@ -149,7 +149,7 @@ mod tests {
     fn runs_last_at_least_the_set_time_which_may_change() {
         for wait in [Wait::Spin, Wait::Sleep] {
             let backend = Slow::new(Bypass, Duration::from_millis(20), wait);
-            assert_eq!(backend.name(), "slow bypass");
+            assert_eq!(backend.name(), "slow-bypass");
             let model = backend.load(&ModelSource::None, &LoadRequest::new()).unwrap();
             let request = EngineRequest::new(vec![vec![1, 1, 512]], vec![Some(vec![1, 1, 512])]);
             let mut engine = model.engine(&request).unwrap();

@@ -71,13 +71,21 @@ pub(crate) fn test() -> Vec<Step> {
             run: |workspace, tally| shuttle::run(workspace, shuttle::MODEST, tally),
         },
         Step { name: "fuzz", proves: "the fuzz targets build and their saved inputs pass", run: fuzz_replay },
+        Step {
+            name: "outside",
+            proves: "a backend written outside of the workspace passes the conformance kit",
+            run: third_party,
+        },
     ]
 }
 
 fn fmt(workspace: &Workspace, _: &mut Tally) -> Result<()> {
     toolchain::ensure(workspace, "fmt", "rustfmt")?;
     Call::new(workspace, "fmt").args(["--all", "--check"]).run()?;
-    Call::new(workspace, "fmt").args(["--manifest-path", "fuzz/Cargo.toml", "--check"]).run()
+    for apart in APART {
+        Call::new(workspace, "fmt").args(["--manifest-path", apart.manifest, "--check"]).run()?;
+    }
+    Ok(())
 }
 
 fn clippy(workspace: &Workspace, _: &mut Tally) -> Result<()> {
@@ -90,8 +98,11 @@ fn clippy(workspace: &Workspace, _: &mut Tally) -> Result<()> {
         .args(["--no-default-features", "--lib"])
         .args(deny)
         .run()?;
-    let target = fuzz_target(workspace);
-    Call::new(workspace, "clippy").args(fuzz_place(&target)).args(["--all-targets"]).args(deny).run()
+    for apart in APART {
+        let target = apart.target(workspace);
+        Call::new(workspace, "clippy").args(apart.place(&target)).args(["--all-targets"]).args(deny).run()?;
+    }
+    Ok(())
 }
 
 /// Documents every library. The program `anira` is left out: its pages would overwrite those of the library `anira`.
@@ -117,17 +128,40 @@ fn release_tests(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
 }
 
 fn fuzz_replay(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
-    let target = fuzz_target(workspace);
-    Call::new(workspace, "test").args(fuzz_place(&target)).args(["--no-fail-fast"]).tallied(tally)
+    FUZZ.test(workspace, tally)
 }
 
-/// Where the fuzz targets are, which have a workspace of their own, and where they are built.
-fn fuzz_place(target: &Path) -> [&OsStr; 4] {
-    ["--manifest-path".as_ref(), "fuzz/Cargo.toml".as_ref(), "--target-dir".as_ref(), target.as_os_str()]
+fn third_party(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    THIRD_PARTY.test(workspace, tally)
 }
 
-fn fuzz_target(workspace: &Workspace) -> PathBuf {
-    workspace.target.join("fuzz")
+/// A crate with a workspace of its own.
+struct Apart {
+    /// Its manifest, from the root.
+    manifest: &'static str,
+    /// The directory below cargo's own where it is built.
+    target: &'static str,
+}
+
+const FUZZ: Apart = Apart { manifest: "fuzz/Cargo.toml", target: "fuzz" };
+const THIRD_PARTY: Apart =
+    Apart { manifest: "examples/third-party-backend/Cargo.toml", target: "third-party-backend" };
+const APART: [&Apart; 2] = [&FUZZ, &THIRD_PARTY];
+
+impl Apart {
+    fn target(&self, workspace: &Workspace) -> PathBuf {
+        workspace.target.join(self.target)
+    }
+
+    /// Where it is, and where it is built.
+    fn place<'a>(&self, target: &'a Path) -> [&'a OsStr; 4] {
+        ["--manifest-path".as_ref(), self.manifest.as_ref(), "--target-dir".as_ref(), target.as_os_str()]
+    }
+
+    fn test(&self, workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+        let target = self.target(workspace);
+        Call::new(workspace, "test").args(self.place(&target)).args(["--no-fail-fast"]).tallied(tally)
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +173,14 @@ mod tests {
         let everything: Vec<_> = test().iter().map(|step| step.name).collect();
         for step in check().iter().filter(|step| step.name != "unit") {
             assert!(everything.contains(&step.name), "{} is not part of `test`", step.name);
+        }
+    }
+
+    #[test]
+    fn crates_apart_are_where_the_plan_says() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for apart in APART {
+            assert!(root.join(apart.manifest).is_file(), "{}", apart.manifest);
         }
     }
 }

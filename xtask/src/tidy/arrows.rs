@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use super::manifest::line_of;
-use super::tree::Tree;
+use super::tree::{File, Tree};
 use crate::workspace::Workspace;
 
 /// A crate, what it may depend on, and what its tests may use beyond that.
@@ -15,9 +15,9 @@ struct Arrows {
 const BACKENDS: [&str; 4] =
     ["anira-backend-onnx", "anira-backend-torch", "anira-backend-tflite", "anira-backend-custom"];
 
-/// A backend, wherever it stands: it knows the traits, and its tests run the shared suite.
+/// A backend, wherever it stands: it knows the traits, and its tests run the conformance kit.
 const fn backend(name: &'static str) -> Arrows {
-    Arrows { name, normal: &["anira-traits"], tests: &["anira-tests"] }
+    Arrows { name, normal: &["anira-traits"], tests: &["anira-conformance", "anira-tests"] }
 }
 
 /// The whole map. docs/architecture.md draws it and says why.
@@ -28,6 +28,8 @@ const MAP: &[Arrows] = &[
     backend(BACKENDS[1]),
     backend(BACKENDS[2]),
     backend(BACKENDS[3]),
+    // For authors of backends, who have the traits and nothing else.
+    Arrows { name: "anira-conformance", normal: &["anira-traits"], tests: &[] },
     Arrows {
         name: "anira",
         normal: &["anira-traits", "anira-scheduler", BACKENDS[0], BACKENDS[1], BACKENDS[2], BACKENDS[3]],
@@ -85,6 +87,36 @@ pub(crate) fn check(workspace: &Workspace, tree: &Tree) -> Vec<Finding> {
             }
         }
     }
+    findings.extend(tree.files.iter().filter(|file| is_strangers(&file.path)).flat_map(check_stranger));
+    findings
+}
+
+/// Crates that stand for somebody else's: outside of the workspace, below `examples/` at the root.
+const STRANGER: Arrows = backend("a crate below examples/");
+
+fn is_strangers(path: &str) -> bool {
+    path.strip_prefix("examples/")
+        .is_some_and(|rest| rest.split('/').count() == 2 && rest.ends_with("/Cargo.toml"))
+}
+
+/// A stranger's crate is not in cargo's list of ours; its manifest has a dependency per line.
+fn check_stranger(file: &File) -> Vec<Finding> {
+    let (mut findings, mut section) = (Vec::new(), "");
+    for (i, line) in file.text.lines().enumerate() {
+        if line.starts_with('[') {
+            section = line.trim_matches(['[', ']']);
+        }
+        let name = line.split([' ', '.', '=']).next().unwrap_or("");
+        let ours = name != "anira-traits" && MAP.iter().any(|arrows| arrows.name == name);
+        let for_tests = section == "dev-dependencies";
+        // What a stranger could not have from a registry is no example.
+        let allowed = for_tests && name == "anira-conformance";
+        if section.contains("dependencies") && ours && !allowed {
+            let what = format!("a crate outside of the workspace may not depend on `{name}`");
+            let mend = allowed_text(&STRANGER, false);
+            findings.push(Finding::error(&file.path, i + 1, what, mend));
+        }
+    }
     findings
 }
 
@@ -128,6 +160,8 @@ mod tests {
             ("anira-traits", "serde"),
             ("anira-cli", "anira-traits"),
             ("xtask", "anira"),
+            ("anira-conformance", "anira"),
+            ("anira-backend-onnx", "anira-conformance"),
         ] {
             let findings = found(from, to, None);
             assert_eq!(findings.len(), 1, "{from} -> {to}");
@@ -146,6 +180,22 @@ mod tests {
         assert_eq!(found("anira-scheduler", "libc", None), NONE);
         assert_eq!(found("anira", "anira-backend-torch", None), NONE);
         assert_eq!(found("anira-backend-onnx", "anira-tests", Some("dev")), NONE);
+        assert_eq!(found("anira-backend-onnx", "anira-conformance", Some("dev")), NONE);
         assert_eq!(found("anira-traits", "proptest", Some("dev")), NONE);
+    }
+
+    #[test]
+    fn a_strangers_crate_knows_the_traits_and_tests_with_the_kit() {
+        let lines = |path: &str, text: &str| {
+            let workspace =
+                Workspace { root: "/repo".into(), target: "/repo/target".into(), packages: vec![] };
+            let findings = check(&workspace, &Tree::of(&[(path, text)]));
+            findings.iter().map(|finding| finding.line).collect::<Vec<_>>()
+        };
+        let manifest = "[package]\nname = \"x\"\n[dependencies]\nanira-traits = \"1\"\nanira = \"1\"\nserde = \"1\"\n\
+                        anira-conformance = \"1\"\n[dev-dependencies]\nanira-conformance = { path = \"p\" }\n\
+                        anira-scheduler.workspace = true\n";
+        assert_eq!(lines("examples/x/Cargo.toml", manifest), [5, 7, 10]);
+        assert_eq!(lines("anira/examples/x/Cargo.toml", manifest), [0; 0]);
     }
 }

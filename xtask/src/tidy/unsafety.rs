@@ -15,6 +15,7 @@ const PLACES: &[(&str, &str)] = &[
     ("anira-backend-tflite/src/memory.rs", "sees an engine's bytes as numbers"),
     ("anira-backend-tflite/src/tflite/ffi.rs", "calls TensorFlow Lite's C library"),
     ("anira-backend-tflite/src/litert/ffi.rs", "calls LiteRT's C library"),
+    ("anira-conformance/src/alloc.rs", "an allocator that counts and forwards"),
     ("anira-scheduler/src/ring/", "slots that change their owner by an atomic word"),
     ("anira-scheduler/src/denormals.rs", "the processor's flush-to-zero bit"),
 ];

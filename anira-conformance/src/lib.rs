@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod alloc;
+mod answer;
+mod check;
+mod property;
+mod report;
+mod specimen;
+mod subject;
+mod verdict;
+
+pub use alloc::{Allocations, CountingAllocator};
+pub use check::{check, check_property};
+pub use property::Property;
+pub use report::{Outcome, Report, Row};
+pub use specimen::Specimen;
