@@ -46,7 +46,8 @@ fn measure(path: &str, shapes: &[String], optimize: &str) -> Result<(), Box<dyn 
     let shape = |text: &String| text.split('x').map(str::parse).collect::<Result<Vec<usize>, _>>();
     let inputs = shapes.iter().map(shape).collect::<Result<Vec<_>, _>>()?;
     let start = Instant::now();
-    let mut engine = model.engine(&EngineRequest::new(inputs, vec![None; model.signature().outputs.len()]))?;
+    let mut engine =
+        model.engine(&EngineRequest::new(inputs, vec![None; model.signature().outputs.len()]))?;
     let make = start.elapsed();
     let mut times = Vec::with_capacity(RUNS);
     for _ in 0..RUNS {
@@ -68,7 +69,13 @@ fn measure(path: &str, shapes: &[String], optimize: &str) -> Result<(), Box<dyn 
     rest.sort();
     let median = rest.get(rest.len() / 2).copied().unwrap_or_default();
     let longest = rest.last().copied().unwrap_or_default();
-    println!("  then: {} median, {} longest; reset {}, the run after it {}", us(median), us(longest), us(reset), us(after));
+    println!(
+        "  then: {} median, {} longest; reset {}, the run after it {}",
+        us(median),
+        us(longest),
+        us(reset),
+        us(after)
+    );
     Ok(())
 }
 

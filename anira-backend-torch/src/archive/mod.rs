@@ -8,7 +8,7 @@ mod zip;
 pub(crate) use code::Argument;
 pub(crate) use code::{Effects, Method, split};
 
-use anira_traits::{Error, ErrorKind, Result};
+use anira_traits::{Error, Result};
 use zip::{Zip, broken};
 
 /// The entry in which a model may describe its tensors.
@@ -48,6 +48,9 @@ impl Archive {
         let (folder, name) = class.rsplit_once('.').unwrap_or(("", &class));
         let file = format!("code/{}.py", folder.replace('.', "/"));
         let methods = zip.text(&file)?.map(|text| code::methods(text, name)).unwrap_or_default();
+        if methods.is_empty() {
+            return Err(broken(format!("its code has no class `{class}` with methods")));
+        }
         let about = zip.text(ABOUT)?.map(str::to_owned);
         // Where in somebody's Python a line came from is of no use here, and one parser less to trust.
         let bytes = zip.write(|name| !name.ends_with(".debug_pkl") && !name.starts_with("extra/"));
@@ -71,7 +74,7 @@ fn check_pickle(zip: &Zip, name: &str) -> Result<pickle::Shown> {
     let file = format!("{name}.pkl");
     let bytes = zip.get(&file).ok_or_else(|| {
         let text = format!("it has no `{file}`; torch.jit.save writes one");
-        broken(text).of_kind(ErrorKind::Model)
+        broken(text)
     })?;
     pickle::check(&file, bytes, |entry| zip.get(&format!("{name}/{entry}")).map(<[u8]>::len))
 }
