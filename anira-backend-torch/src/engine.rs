@@ -10,6 +10,7 @@ use tch::{CModule, Tensor};
 use crate::about::Port;
 use crate::call::other_count;
 use crate::fault;
+use crate::memory::Memory;
 use crate::model::Loaded;
 use crate::tensor::Slot;
 
@@ -18,6 +19,8 @@ use crate::tensor::Slot;
 pub struct TorchEngine {
     loaded: Arc<Loaded>,
     module: Arc<CModule>,
+    /// What the module remembered when it was new, where that can be brought back.
+    new: Option<Memory>,
     inputs: Vec<Slot>,
     /// What the module gets in place of the inputs, where it changes what it gets.
     working: Vec<Slot>,
@@ -50,7 +53,9 @@ impl TorchEngine {
         let outputs = loaded.signature.outputs.iter().zip(&request.outputs);
         let outputs = outputs.map(|(info, asked)| Output::new(info, asked.clone())).collect();
         let module = loaded.module()?;
-        let mut engine = Self { loaded, module, inputs, working, outputs, used: false };
+        // What cannot be told is loaded anew instead.
+        let new = if loaded.restorable() { Memory::of(&module).ok() } else { None };
+        let mut engine = Self { loaded, module, new, inputs, working, outputs, used: false };
         fault::catch(ErrorKind::Panicked, "running on zeros", || engine.run())?;
         for output in &mut engine.outputs {
             output.slot.as_mut().map_or(Ok(()), Slot::clear)?;
@@ -116,7 +121,7 @@ impl Engine for TorchEngine {
     }
 
     fn run(&mut self) -> Result<()> {
-        let Self { loaded, module, inputs, working, outputs, used } = self;
+        let Self { loaded, module, inputs, working, outputs, used, .. } = self;
         let call = &loaded.call;
         let _guard = call.guard()?;
         let (mut given, expected) = (0, outputs.len());
@@ -138,12 +143,44 @@ impl Engine for TorchEngine {
         if given == expected { Ok(()) } else { Err(other_count(given, expected)) }
     }
 
-    /// Loads the module anew if a run may have changed it.
+    /// Brings back what the module remembered when it was new; loads the module anew where that cannot be.
     fn reset(&mut self) -> Result<()> {
         if self.used && self.loaded.remembers() {
-            self.module = self.loaded.module()?;
+            let _guard = self.loaded.call.guard()?;
+            match &self.new {
+                Some(new) => new.bring_back(&self.module)?,
+                None => self.module = self.loaded.module()?,
+            }
         }
         self.used = false;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anira_traits::{Backend, LoadRequest, Model, ModelSource};
+
+    use super::*;
+
+    /// Values that come back are tested from outside; which way they do is seen here alone.
+    #[test]
+    fn a_reset_keeps_the_module_wherever_it_can() {
+        for (name, keeps) in [
+            ("counter", true),
+            ("delay", true),
+            ("deep", true),
+            ("maybe", true),
+            ("trained", true),
+            ("moods", false),
+        ] {
+            let file = format!("{}/tests/fixtures/{name}.pt", env!("CARGO_MANIFEST_DIR"));
+            let model = crate::Torch.load(&ModelSource::file(file), &LoadRequest::new()).unwrap();
+            let mut engine = model.engine(&EngineRequest::new(vec![vec![1, 1, 8]], vec![None])).unwrap();
+            let before = Arc::clone(&engine.module);
+            engine.run().unwrap();
+            engine.reset().unwrap();
+            assert_eq!(Arc::ptr_eq(&before, &engine.module), keeps, "{name}");
+        }
     }
 }

@@ -15,6 +15,8 @@ mod engine;
 #[cfg(feature = "torch")]
 mod fault;
 #[cfg(feature = "torch")]
+mod memory;
+#[cfg(feature = "torch")]
 mod model;
 #[cfg(feature = "torch")]
 mod settings;

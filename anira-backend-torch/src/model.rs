@@ -38,8 +38,9 @@ pub(crate) struct Loaded {
 enum Module {
     /// No run changes it: one for all engines.
     Shared(Arc<CModule>),
-    /// Runs may change it: each engine loads its own from this archive.
-    Own(Vec<u8>),
+    /// Runs may change it: each engine loads its own from this archive, which has the methods that bring a state back or
+    /// has them not.
+    Own { bytes: Vec<u8>, restorable: bool },
 }
 
 impl TorchModel {
@@ -87,7 +88,11 @@ impl TorchModel {
         };
         // Whatever the user says of state: a module that is written to belongs to one thread at a time.
         let module = if inside || archive.effects.writes {
-            Module::Own(archive.bytes)
+            // Our own words in the code may be what LibTorch does not take: then without.
+            match archive.restorable.filter(|bytes| self::module(bytes).is_ok()) {
+                Some(bytes) => Module::Own { bytes, restorable: true },
+                None => Module::Own { bytes: archive.bytes, restorable: false },
+            }
         } else {
             Module::Shared(Arc::new(module))
         };
@@ -101,13 +106,18 @@ impl Loaded {
     pub(crate) fn module(&self) -> Result<Arc<CModule>> {
         match &self.module {
             Module::Shared(module) => Ok(Arc::clone(module)),
-            Module::Own(bytes) => module(bytes).map(Arc::new),
+            Module::Own { bytes, .. } => module(bytes).map(Arc::new),
         }
     }
 
     /// Whether a run may change the engine's module.
     pub(crate) fn remembers(&self) -> bool {
-        matches!(self.module, Module::Own(_))
+        matches!(self.module, Module::Own { .. })
+    }
+
+    /// Whether the module has the methods that tell its state and bring it back.
+    pub(crate) fn restorable(&self) -> bool {
+        matches!(self.module, Module::Own { restorable: true, .. })
     }
 }
 

@@ -24,7 +24,7 @@ fn modules_that_write_to_themselves_are_known_and_others_are_not_suspected() {
             continue;
         }
         let model = load_with(&name, if name == "list" { &options } else { &[] }).unwrap();
-        let inside = matches!(name.as_str(), "counter" | "delay" | "moods" | "trained");
+        let inside = matches!(name.as_str(), "counter" | "deep" | "delay" | "maybe" | "moods" | "trained");
         assert_eq!(model.internal_state() == InternalState::Inside, inside, "{name}");
     }
     assert_eq!(load_with("counter", &[("state", "none")]).unwrap().internal_state(), InternalState::None);
@@ -70,14 +70,24 @@ fn an_input_that_a_module_keeps_is_the_one_of_then() {
 
 #[test]
 fn every_kind_of_attribute_goes_back() {
-    let mut engine = engine("moods", &[X]).unwrap();
-    let mut runs = || (0..4).map(|_| step(&mut engine, 1.0)[0]).collect::<Vec<_>>();
-    let first = runs();
-    assert_eq!(first, [1.0, 4.5, 7.5, 10.5]);
-    assert_ne!(runs(), first);
-    engine.reset().unwrap();
-    let mut runs = || (0..4).map(|_| step(&mut engine, 1.0)[0]).collect::<Vec<_>>();
-    assert_eq!(runs(), first);
+    for (name, right) in [
+        ("counter", [2.0, 3.0, 4.0, 5.0]),
+        ("trained", [2.0, 3.0, 4.0, 5.0]),
+        ("delay", [0.0, 1.0, 1.0, 1.0]),
+        ("maybe", [1.0, 2.0, 2.0, 2.0]),
+        ("deep", [2.0, 5.5, 12.0, 20.5]),
+        ("moods", [1.0, 4.5, 7.5, 10.5]),
+    ] {
+        let mut engine = engine(name, &[X]).unwrap();
+        let mut runs = || (0..4).map(|_| step(&mut engine, 1.0)[0]).collect::<Vec<_>>();
+        assert_eq!(runs(), right, "{name}");
+        assert_ne!(runs(), right, "{name}");
+        for _ in 0..2 {
+            engine.reset().unwrap();
+            let mut runs = || (0..4).map(|_| step(&mut engine, 1.0)[0]).collect::<Vec<_>>();
+            assert_eq!(runs(), right, "{name} after a reset");
+        }
+    }
 }
 
 #[test]

@@ -1,10 +1,7 @@
-//! The code of a TorchScript file, as far as it tells what LibTorch's Rust interface does not: the arguments of methods,
-//! and whether a run changes what the module holds.
+//! The code of a TorchScript file, as far as it tells what LibTorch's Rust interface does not: methods and their arguments.
 //!
 //! LibTorch writes code in one way, line by line: a class, its attributes (`count : Tensor`), its methods, one statement
-//! per line. Only this writing is read here. What it says is believed for names and for state, never for memory.
-
-use std::collections::BTreeSet;
+//! per line. Only this writing is read here. What it says is believed for names, never for memory.
 
 use anira_traits::{Error, ErrorKind, Result};
 
@@ -49,7 +46,7 @@ pub(crate) fn methods(text: &str, class: &str) -> Vec<Method> {
     starts.filter_map(|(i, _)| head(&body[i..])).collect()
 }
 
-fn opens_class(line: &str, class: &str) -> bool {
+pub(super) fn opens_class(line: &str, class: &str) -> bool {
     line.strip_prefix("class ").and_then(|rest| rest.strip_prefix(class)).is_some_and(|r| r.starts_with('('))
 }
 
@@ -91,171 +88,6 @@ pub(crate) fn split(text: &str) -> Vec<&str> {
     parts.push(text[start..].trim());
     parts.retain(|part| !part.is_empty());
     parts
-}
-
-/// What a run may do to the module and to its inputs, over all code of a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Effects {
-    /// A method assigns an attribute, or changes one in place.
-    pub(crate) writes: bool,
-    /// Something is changed in place: an input's elements may be among it.
-    pub(crate) in_place: bool,
-    /// A function changes in place what it is given.
-    argument: bool,
-    /// A module has buffers or other tensors that are not parameters.
-    pub(crate) buffers: bool,
-    /// Work is handed to other threads.
-    pub(crate) forks: bool,
-}
-
-impl Effects {
-    /// Adds what one file of code shows.
-    pub(crate) fn see(&mut self, text: &str) {
-        let mut parameters = Vec::new();
-        // Names of this function that are an attribute, or a view of one.
-        let mut held = BTreeSet::new();
-        for line in text.lines() {
-            let code = line.trim();
-            if code.starts_with("def ") || line.starts_with("class ") {
-                held.clear();
-            }
-            if let Some(list) = code.strip_prefix("__parameters__ = ") {
-                parameters =
-                    split(list.trim_matches(['[', ']'])).into_iter().map(|p| p.trim_matches('"')).collect();
-            } else if let Some((name, kind)) = code.split_once(" : ") {
-                let tensor = matches!(kind, "Tensor" | "Optional[Tensor]");
-                self.buffers |= tensor && line.starts_with("  ") && !parameters.contains(&name);
-            } else {
-                self.statement(code, &mut held);
-            }
-        }
-        self.writes |= self.argument && self.buffers;
-    }
-
-    fn statement<'a>(&mut self, code: &'a str, held: &mut BTreeSet<&'a str>) {
-        self.forks |= code.contains("fork(") || code.contains("__fork") || code.contains("awaitable(");
-        let (target, value) = match code.split_once(" = ") {
-            Some((target, value))
-                if !target.contains(['(', '"'])
-                    || target.ends_with(|c: char| c.is_alphanumeric() || c == '_') =>
-            {
-                (Some(target), value)
-            }
-            _ => (None, code),
-        };
-        if let Some(target) = target {
-            let attribute = target.rsplit_once('.').is_some_and(|(_, name)| is_name(name));
-            self.writes |= attribute && !code.starts_with("__annotations__");
-            if target.split(',').all(|t| is_name(t.trim()) || t.trim().is_empty()) && is_view(value, held) {
-                held.extend(target.split(',').map(str::trim));
-            }
-        }
-        for (at, name) in calls(code) {
-            let first = split(inside(&code[at..])).first().copied().unwrap_or("");
-            let changes = name.ends_with('_') && !name.ends_with("__");
-            let list = ["append", "extend", "insert", "pop", "clear", "remove", "_set_item", "Delete"];
-            if changes || list.contains(&name) {
-                self.in_place |= changes;
-                self.writes |= is_view(first, held);
-                self.argument |= changes;
-            }
-        }
-        if code.contains(" out=") {
-            self.in_place = true;
-            self.argument = true;
-        }
-    }
-}
-
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_')
-}
-
-/// Whether the value is an attribute, something that holds one, or part of it.
-fn is_view(value: &str, held: &BTreeSet<&str>) -> bool {
-    const VIEWS: &[&str] = &[
-        "slice",
-        "select",
-        "view",
-        "reshape",
-        "transpose",
-        "unsqueeze",
-        "squeeze",
-        "narrow",
-        "expand",
-        "permute",
-        "t",
-        "detach",
-        "contiguous",
-        "to",
-        "flatten",
-        "unflatten",
-        "chunk",
-        "split",
-        "unbind",
-        "diagonal",
-        "alias",
-        "view_as",
-        "expand_as",
-        "movedim",
-        "swapaxes",
-        "swapdims",
-        "as_strided",
-        "unfold",
-        "ravel",
-        "type_as",
-        "float",
-        "double",
-        "annotate",
-        "unchecked_cast",
-        "data",
-    ];
-    let value = value.trim();
-    if value.starts_with('(') && !value.starts_with("(self)") {
-        let whole = inside(value);
-        let rest = &value[(whole.len() + 2).min(value.len())..];
-        // `(a)[0]` and `(a).b` are parts of it, `(a).b(…)` is what a call gives.
-        return !rest.contains('(') && is_view(whole, held);
-    }
-    if !value.contains('(') {
-        let name = value.split(['[', '.']).next().unwrap_or("");
-        return held.contains(name) || name == "self" && value != "self";
-    }
-    if value.starts_with("getattr(") {
-        return true;
-    }
-    match calls(value).first() {
-        Some((at, name)) if VIEWS.contains(name) => {
-            split(inside(&value[*at..])).iter().any(|argument| is_view(argument, held))
-        }
-        _ => false,
-    }
-}
-
-/// The calls in a line: where the bracket opens, and the last part of the name before it.
-fn calls(code: &str) -> Vec<(usize, &str)> {
-    let open = code.match_indices('(').filter_map(|(at, _)| {
-        let before = &code[..at];
-        let start = before.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |i| i + 1);
-        (start < at).then_some((at, &before[start..]))
-    });
-    open.collect()
-}
-
-/// What stands in the bracket that opens at the start.
-fn inside(text: &str) -> &str {
-    let mut depth = 0i32;
-    for (i, c) in text.char_indices() {
-        match c {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return &text[1..i];
-        }
-    }
-    text.get(1..).unwrap_or("")
 }
 
 /// Refuses code that would break LibTorch's parser, or that asks for absurd memory in plain numbers.
@@ -310,12 +142,6 @@ fn check_shape(name: &str, list: &str) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn effects(body: &str) -> Effects {
-        let mut effects = Effects::default();
-        effects.see(body);
-        effects
-    }
-
     #[test]
     fn heads_of_methods_are_read() {
         let text = "class A(Module):\n  __parameters__ = []\n  def forward(self: __torch__.A,\n    x: Tensor,\n    \
@@ -328,42 +154,6 @@ mod tests {
         assert_eq!(names, [("x", false), ("h", true)]);
         assert!(methods[0].arguments[0].is_tensor() && !methods[0].arguments[1].is_tensor());
         assert!(methods[1].arguments.is_empty());
-    }
-
-    #[test]
-    fn writing_to_an_attribute_is_state() {
-        assert!(effects("    self.last = x").writes);
-        assert!(effects("    _0 = self.inner\n    _0.last = x").writes);
-        assert!(effects("    count = self.count\n    _0 = torch.add_(count, 1.)").writes);
-        assert!(
-            effects("    b = self.b\n    c = torch.slice(b, 0, 1, 2)\n    _0 = torch.copy_(c, x)").writes
-        );
-        assert!(effects("    b = self.b\n    _0 = torch.copy_(torch.select(b, 0, 1), x)").writes);
-        assert!(effects("    past = self.past\n    _0 = torch.append(past, x)").writes);
-    }
-
-    #[test]
-    fn reading_attributes_and_working_on_copies_is_no_state() {
-        for code in [
-            "    w = self.w\n    y = torch.conv1d(x, w)\n    z = torch.relu_(y)",
-            "    _0 = (self).forward(x, )\n    _1 = torch.add_(_0, 1)",
-            "    a = annotate(List[Tensor], [])\n    _0 = torch.append(a, x)",
-            "  __annotations__[\"0\"] = __torch__.torch.nn.Conv1d",
-            "  stride : Final[Tuple[int]] = (1,)",
-        ] {
-            assert!(!effects(code).writes, "{code}");
-        }
-        assert!(effects("    z = torch.relu_(y)").in_place);
-        assert!(!effects("    z = torch.relu(y)").in_place);
-    }
-
-    #[test]
-    fn a_function_that_changes_its_argument_is_state_where_there_are_buffers() {
-        let function = "def relu(x: Tensor) -> Tensor:\n  y = torch.relu_(x)\n";
-        assert!(!effects(function).writes);
-        let class = "class A(Module):\n  __parameters__ = [\"w\", ]\n  w : Tensor\n";
-        assert!(!effects(&format!("{class}{function}")).writes);
-        assert!(effects(&format!("{class}  past : Tensor\n{function}")).writes);
     }
 
     #[test]

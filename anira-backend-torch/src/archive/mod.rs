@@ -1,12 +1,16 @@
 //! A TorchScript file, read and checked before LibTorch gets it.
 
 mod code;
+mod effects;
 mod pickle;
+mod restore;
 mod zip;
 
 #[cfg(test)]
 pub(crate) use code::Argument;
-pub(crate) use code::{Effects, Method, split};
+pub(crate) use code::{Method, split};
+pub(crate) use effects::Effects;
+pub(crate) use restore::{BRING_BACK, TELL};
 
 use anira_traits::{Error, Result};
 use zip::{Zip, broken};
@@ -24,6 +28,8 @@ pub(crate) struct Archive {
     pub(crate) about: Option<String>,
     /// The same model as LibTorch gets it.
     pub(crate) bytes: Vec<u8>,
+    /// The same with the methods [`TELL`] and [`BRING_BACK`], if it remembers what they can carry.
+    pub(crate) restorable: Option<Vec<u8>>,
 }
 
 impl Archive {
@@ -32,7 +38,7 @@ impl Archive {
     /// # Errors
     /// [`ErrorKind::Model`] for a file that is damaged, of another format, or built to harm.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
-        let zip = Zip::read(bytes)?;
+        let mut zip = Zip::read(bytes)?;
         if zip.get("data.pkl").is_some() && zip.get("constants.pkl").is_none() {
             return Err(broken("torch.save wrote it; torch.jit.save writes what can be run without Python"));
         }
@@ -45,16 +51,18 @@ impl Archive {
             effects.see(text);
         }
         let class = module.class.unwrap_or_default();
-        let (folder, name) = class.rsplit_once('.').unwrap_or(("", &class));
-        let file = format!("code/{}.py", folder.replace('.', "/"));
+        let (file, name) = restore::place(&class);
         let methods = zip.text(&file)?.map(|text| code::methods(text, name)).unwrap_or_default();
         if methods.is_empty() {
             return Err(broken(format!("its code has no class `{class}` with methods")));
         }
         let about = zip.text(ABOUT)?.map(str::to_owned);
         // Where in somebody's Python a line came from is of no use here, and one parser less to trust.
-        let bytes = zip.write(|name| !name.ends_with(".debug_pkl") && !name.starts_with("extra/"));
-        Ok(Self { methods, effects, about, bytes })
+        let keep = |name: &str| !name.ends_with(".debug_pkl") && !name.starts_with("extra/");
+        let bytes = zip.write(keep);
+        let restorable = effects.writes && restore::write(&mut zip, &class, &effects).is_some();
+        let restorable = restorable.then(|| zip.write(keep));
+        Ok(Self { methods, effects, about, bytes, restorable })
     }
 
     /// The method of that name.
