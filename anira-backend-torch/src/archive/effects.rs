@@ -50,6 +50,11 @@ const VIEWS: &[&str] = &[
 /// Operators that change a list or a dictionary.
 const LISTS: &[&str] = &["append", "extend", "insert", "pop", "clear", "remove", "_set_item", "Delete"];
 
+/// Characters of a statement that is looked into; a longer one is taken to change everything.
+const MAX_STATEMENT: usize = 20_000;
+/// Views of views.
+const MAX_VIEWS: usize = 16;
+
 /// What all code of a file may do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Effects {
@@ -96,6 +101,10 @@ impl Effects {
 
     fn statement<'a>(&mut self, code: &'a str, held: &mut Held<'a>) {
         self.forks |= code.contains("fork(") || code.contains("awaitable(");
+        if code.len() > MAX_STATEMENT && code.contains(['_', '.']) && code.contains('(') {
+            (self.writes, self.in_place, self.argument) = (true, true, true);
+            return;
+        }
         if let Some((target, value)) = code.split_once(" = ") {
             if let Some((_, name)) = target.rsplit_once('.').filter(|(_, name)| is_name(name)) {
                 self.writes = true;
@@ -103,7 +112,7 @@ impl Effects {
             }
             let names = || target.split(',').map(str::trim).filter(|name| !name.is_empty());
             if names().all(is_name)
-                && let Some(attribute) = origin(value, held)
+                && let Some(attribute) = origin(value, held, 0)
             {
                 held.extend(names().map(|name| (name, attribute)));
             }
@@ -116,7 +125,7 @@ impl Effects {
             self.in_place |= changes;
             self.argument |= changes;
             let first = split(inside(&code[at..])).first().copied().unwrap_or("");
-            if let Some(attribute) = origin(first, held) {
+            if let Some(attribute) = origin(first, held, 0) {
                 self.writes = true;
                 self.changed.insert(attribute.to_owned());
             }
@@ -133,13 +142,16 @@ pub(super) fn is_name(text: &str) -> bool {
 }
 
 /// The attribute that a value is, or is a part or a view of.
-fn origin<'a>(value: &'a str, held: &Held<'a>) -> Option<&'a str> {
+fn origin<'a>(value: &'a str, held: &Held<'a>, depth: usize) -> Option<&'a str> {
     let value = value.trim();
+    if depth > MAX_VIEWS {
+        return Some(value);
+    }
     if value.starts_with('(') && !value.starts_with("(self)") {
         let whole = inside(value);
         let rest = &value[(whole.len() + 2).min(value.len())..];
         // `(a)[0]` and `(a).b` are parts of it, `(a).b(…)` is what a call gives.
-        return if rest.contains('(') { None } else { origin(whole, held) };
+        return if rest.contains('(') { None } else { origin(whole, held, depth + 1) };
     }
     if !value.contains('(') {
         let bare = value.split('[').next().unwrap_or("");
@@ -156,7 +168,7 @@ fn origin<'a>(value: &'a str, held: &Held<'a>) -> Option<&'a str> {
     if !VIEWS.contains(&name) {
         return None;
     }
-    split(inside(&value[at..])).into_iter().find_map(|argument| origin(argument, held))
+    split(inside(&value[at..])).into_iter().find_map(|argument| origin(argument, held, depth + 1))
 }
 
 /// The calls in a line: where the bracket opens, and the last part of the name before it.

@@ -10,10 +10,10 @@ use miniz_oxide::inflate::decompress_to_vec_with_limit;
 
 /// Entries that an archive may have.
 const MAX_ENTRIES: usize = 10_000;
-/// Bytes that a compressed entry may grow to. (LibTorch compresses code, not weights.)
-const MAX_INFLATED: usize = 64 << 20;
-/// Bytes of all entries together.
-const MAX_TOTAL: usize = 2 << 30;
+/// Bytes that all compressed entries together may grow to. (LibTorch compresses code, not weights.)
+const MAX_INFLATED: usize = 16 << 20;
+/// Bytes of an entry's name.
+const MAX_NAME: usize = 1_000;
 
 const LOCAL: &[u8] = b"PK\x03\x04";
 const CENTRAL: &[u8] = b"PK\x01\x02";
@@ -51,7 +51,7 @@ impl Zip {
         if count > MAX_ENTRIES {
             return Err(broken(format!("it has {count} entries; at most {MAX_ENTRIES}")));
         }
-        let (mut at, mut total, mut folder) = (start, 0usize, None::<String>);
+        let (mut at, mut stored, mut inflated, mut folder) = (start, 0usize, 0usize, None::<String>);
         let mut entries = BTreeMap::new();
         for _ in 0..count {
             let entry = Entry::read(bytes, at)?;
@@ -62,9 +62,10 @@ impl Zip {
             if folder.get_or_insert_with(|| own.to_owned()) != own {
                 return Err(broken(format!("its entry `{}` lies in another folder", entry.name)));
             }
-            total = total.saturating_add(entry.size);
-            if total > MAX_TOTAL {
-                return Err(broken(format!("it holds more than {MAX_TOTAL} bytes")));
+            let sum = if entry.compressed { &mut inflated } else { &mut stored };
+            *sum = sum.saturating_add(entry.size);
+            if stored > bytes.len() || inflated > MAX_INFLATED {
+                return Err(broken(format!("its entries would grow to {} bytes", stored.max(inflated))));
             }
             let data = entry.data(bytes)?;
             if !name.ends_with('/') && entries.insert(name.to_owned(), data).is_some() {
@@ -154,6 +155,9 @@ impl Entry {
         let length = |n: usize| u16_at(bytes, at + n).map(usize::from);
         let name = slice(bytes, at + 46, length(28)?)?;
         let name = std::str::from_utf8(name).map_err(|_| broken("an entry's name is not text"))?;
+        if name.len() > MAX_NAME {
+            return Err(broken(format!("an entry's name has {} bytes; at most {MAX_NAME}", name.len())));
+        }
         let compressed = match u16_at(bytes, at + 10)? {
             0 => false,
             8 => true,
@@ -182,9 +186,6 @@ impl Entry {
             usize::from(u16_at(bytes, self.place + 26)?) + usize::from(u16_at(bytes, self.place + 28)?);
         let packed = slice(bytes, self.place + 30 + skip, self.packed)?;
         let data = if self.compressed {
-            if self.size > MAX_INFLATED {
-                return Err(broken(format!("`{name}` would grow to {} bytes", self.size)));
-            }
             decompress_to_vec_with_limit(packed, self.size)
                 .map_err(|_| broken(format!("`{name}` cannot be unpacked")))?
         } else {
@@ -279,5 +280,29 @@ mod tests {
             let error = Zip::read(&hurt).unwrap_err();
             assert!(error.to_string().contains("checksum"), "{error}");
         }
+    }
+
+    #[test]
+    fn many_entries_made_of_the_same_bytes_are_refused() {
+        let one = zip(&[("a", &[7; 3000])]).write(|_| true);
+        let list = one.windows(4).position(|w| w == CENTRAL).unwrap();
+        let end = one.len() - 22;
+        let bomb = |count: u8| {
+            let mut bytes = one[..list].to_vec();
+            for i in 0..count {
+                let mut line = one[list..end].to_vec();
+                *line.last_mut().unwrap() = b'a' + i;
+                bytes.extend(line);
+            }
+            let mut last = one[end..].to_vec();
+            let size = (usize::from(count) * (end - list)) as u32;
+            last[8] = count;
+            last[10] = count;
+            last[12..16].copy_from_slice(&size.to_le_bytes());
+            [bytes, last].concat()
+        };
+        assert!(Zip::read(&bomb(1)).is_ok());
+        let error = Zip::read(&bomb(20)).unwrap_err();
+        assert!(error.to_string().contains("would grow to"), "{error}");
     }
 }
