@@ -1,6 +1,7 @@
 //! What memory a run and a load take. Alone in this binary, because it counts.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(clippy::print_stderr, reason = "says what it measured")]
 #![allow(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
 
 mod support;
@@ -10,7 +11,7 @@ use std::cell::Cell;
 
 use anira_backend_torch::Torch;
 use anira_traits::*;
-use support::{all, engine_of, load, set};
+use support::{all, engine_of, load};
 
 struct Counting;
 
@@ -92,7 +93,7 @@ fn loads_leave_nothing_behind() {
     let round = |n: usize| {
         for (name, shapes) in good {
             let mut engine = engine_of(&load(name).unwrap(), shapes).unwrap();
-            let loud = if n % 2 == 0 { 2.0 } else { 0.5 };
+            let loud = if n.is_multiple_of(2) { 2.0 } else { 0.5 };
             engine.input(0).unwrap().f32_mut().unwrap().fill(loud);
             let _ = engine.run();
             engine.reset().unwrap();

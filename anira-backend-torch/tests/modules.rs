@@ -242,7 +242,8 @@ fn shapes_that_do_not_fit_are_found_when_an_engine_is_made() {
         outputs[0] = output.map(<[usize]>::to_vec);
         model.engine(&EngineRequest::new(inputs.iter().map(|s| s.to_vec()).collect(), outputs))
     };
-    let cases: [(&str, &[&[usize]], Option<&[usize]>, &str); 6] = [
+    type Case<'a> = (&'a str, &'a [&'a [usize]], Option<&'a [usize]>, &'a str);
+    let cases: [Case<'_>; 6] = [
         ("tcn", &[&[1, 2, 64]], None, "channels"),
         ("gain", &[X], Some(&[1, 1, 9]), "[1, 1, 8]; expected [1, 1, 9]"),
         ("gain", &[X, X], None, "inputs: the request has 2"),

@@ -10,7 +10,7 @@ use std::sync::Barrier;
 
 use anira_backend_torch::{TorchEngine, TorchModel};
 use anira_traits::Engine;
-use support::{Noise, engine_of, get, load, load_with, set};
+use support::{Noise, engine_of, get, load, set};
 
 /// Elements enough that LibTorch would divide the work: its operators do so from 32,768 on.
 const LONG: usize = 1 << 16;
