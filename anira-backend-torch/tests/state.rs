@@ -24,7 +24,8 @@ fn modules_that_write_to_themselves_are_known_and_others_are_not_suspected() {
             continue;
         }
         let model = load_with(&name, if name == "list" { &options } else { &[] }).unwrap();
-        let inside = matches!(name.as_str(), "counter" | "deep" | "delay" | "maybe" | "moods" | "trained");
+        let inside =
+            matches!(name.as_str(), "counter" | "deep" | "delay" | "inside" | "maybe" | "moods" | "trained");
         assert_eq!(model.internal_state() == InternalState::Inside, inside, "{name}");
     }
     assert_eq!(load_with("counter", &[("state", "none")]).unwrap().internal_state(), InternalState::None);
@@ -87,6 +88,29 @@ fn every_kind_of_attribute_goes_back() {
             let mut runs = || (0..4).map(|_| step(&mut engine, 1.0)[0]).collect::<Vec<_>>();
             assert_eq!(runs(), right, "{name} after a reset");
         }
+    }
+}
+
+#[test]
+fn state_inside_and_state_as_tensors_give_the_same() {
+    let mut inside = engine("inside", &[&[1, 8, 1]]).unwrap();
+    let mut outside = engine("states", &[&[1, 8, 1], &[1, 1, 4], &[1, 1, 4]]).unwrap();
+    for round in 0..2 {
+        for run in 0..5 {
+            let input: Vec<f32> = (0..8).map(|i| ((run * 8 + i) as f32 * 0.3).sin()).collect();
+            set(&mut inside, 0, &input);
+            set(&mut outside, 0, &input);
+            inside.run().unwrap();
+            outside.run().unwrap();
+            assert_eq!(get(&inside, 0), get(&outside, 0), "round {round}, run {run}");
+            for state in [1, 2] {
+                let new = get(&outside, state);
+                set(&mut outside, state, &new);
+            }
+        }
+        inside.reset().unwrap();
+        set(&mut outside, 1, &[0.0; 4]);
+        set(&mut outside, 2, &[0.0; 4]);
     }
 }
 
