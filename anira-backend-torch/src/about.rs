@@ -4,15 +4,19 @@ use anira_traits::{DType, Error, ErrorKind, Result};
 use serde::Deserialize;
 
 /// A tensor as far as it is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Port {
     pub(crate) name: String,
     pub(crate) dtype: Option<DType>,
     pub(crate) shape: Option<Vec<Option<usize>>>,
+    /// The method takes a number here: its only element is handed over.
+    pub(crate) number: bool,
+    /// What a trial run gets: one value for all elements or one for each; zeros if empty.
+    pub(crate) trial: Vec<f64>,
 }
 
 /// What the entry says. What is missing in it is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct About {
     /// The method that it speaks of; `forward` where it does not say.
     pub(crate) method: Option<String>,
@@ -59,7 +63,7 @@ impl About {
 
 fn port(tensor: Tensor) -> Result<Port> {
     let dtype = tensor.dtype.as_deref().map(|name| dtype(name).map_err(|e| e.of_kind(ErrorKind::Model)));
-    Ok(Port { name: tensor.name, dtype: dtype.transpose()?, shape: tensor.shape })
+    Ok(Port { name: tensor.name, dtype: dtype.transpose()?, shape: tensor.shape, ..Port::default() })
 }
 
 /// The type of that name, as NumPy spells it.
@@ -81,8 +85,8 @@ mod tests {
         let text =
             r#"{"inputs": [{"name": "x", "shape": [1, null]}, {"name": "n", "dtype": "int64"}], "more": 1}"#;
         let about = About::read(text).unwrap();
-        let x = Port { name: "x".into(), dtype: None, shape: Some(vec![Some(1), None]) };
-        let n = Port { name: "n".into(), dtype: Some(DType::I64), shape: None };
+        let x = Port { name: "x".into(), shape: Some(vec![Some(1), None]), ..Port::default() };
+        let n = Port { name: "n".into(), dtype: Some(DType::I64), ..Port::default() };
         assert_eq!(about, About { inputs: Some(vec![x, n]), ..About::default() });
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 
 use anira_traits::{Error, ErrorKind, Result};
-use tch::{CModule, IValue, Tensor};
+use tch::{CModule, IValue, Kind, Tensor};
 
 use crate::tensor::Slot;
 use crate::thread::Guard;
@@ -13,10 +13,12 @@ use crate::{fault, value};
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) method: String,
-    /// It gives one tensor, not a tuple or a list.
+    /// It takes tensors alone and gives one tensor, not a tuple or a list.
     pub(crate) single: bool,
     /// LibTorch's graph executor may specialise the method by what it sees in its first runs.
     pub(crate) optimize: bool,
+    /// Which arguments are numbers.
+    pub(crate) numbers: Vec<bool>,
     /// It may change its inputs in place.
     pub(crate) changes: bool,
     /// It may keep its inputs from run to run.
@@ -52,10 +54,25 @@ impl Call {
             let tensor = module.method_ts(&self.method, inputs).map_err(|e| fault::run(&e))?;
             return take(&tensor);
         }
-        let inputs: Vec<IValue> = inputs.iter().map(|t| IValue::Tensor(t.borrow().shallow_clone())).collect();
+        let argument = |(tensor, number): (&T, &bool)| match (tensor.borrow(), number) {
+            (tensor, true) => self::number(tensor),
+            (tensor, false) => Ok(IValue::Tensor(tensor.shallow_clone())),
+        };
+        let inputs = inputs.iter().zip(&self.numbers).map(argument).collect::<Result<Vec<IValue>>>()?;
         let given = module.method_is(&self.method, &inputs).map_err(|e| fault::run(&e))?;
         value::each(&given, take)
     }
+}
+
+/// The only element of a tensor, as a number of its type.
+fn number(tensor: &Tensor) -> Result<IValue> {
+    let first = vec![0; tensor.dim()];
+    let value = || match tensor.f_kind()? {
+        Kind::Double => tensor.f_double_value(&first).map(IValue::Double),
+        Kind::Bool => Ok(IValue::Bool(tensor.f_int64_value(&first)? != 0)),
+        _ => tensor.f_int64_value(&first).map(IValue::Int),
+    };
+    value().map_err(|e| fault::run(&e))
 }
 
 /// Another number of outputs than the signature has.

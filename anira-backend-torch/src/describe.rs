@@ -37,15 +37,30 @@ pub(crate) fn inputs(
         return Err(Error::config("inputs", format_args!("{} names", ports.len()), right));
     }
     for (argument, port) in method.arguments.iter().zip(&mut ports) {
-        if !argument.is_tensor() {
-            let text = format!("is {} in `{}`; this engine hands over tensors", argument.kind, method.name);
+        let number = argument.number();
+        if !argument.is_tensor() && number.is_none() {
+            let text = format!(
+                "is {} in `{}`; this engine hands over tensors and numbers",
+                argument.kind, method.name
+            );
             return Err(Error::new(ErrorKind::Unsupported, text).at(format!("input `{}`", argument.name)));
         }
         let said = about.inputs.iter().flatten().find(|own| own.name == port.name);
         port.dtype = port.dtype.or(said.and_then(|own| own.dtype));
         port.shape = port.shape.take().or_else(|| said.and_then(|own| own.shape.clone()));
         let tensor = config.and_then(|c| c.inputs().iter().find(|t| t.name_in_model() == port.name));
+        if let Some(dtype) = number {
+            port.number = true;
+            port.dtype = Some(dtype);
+            port.shape = Some(vec![Some(1)]);
+        }
         if let Some(tensor) = tensor {
+            port.trial = match &tensor.role {
+                InputRole::Parameter { default: values }
+                | InputRole::Constant { values }
+                | InputRole::State { initial: values, .. } => values.clone(),
+                _ => Vec::new(),
+            };
             let shape = closed(tensor, port.shape.as_deref());
             port.shape = Some(shape.map_err(|e| e.at(format!("input `{}`", tensor.name)))?);
         }
@@ -135,8 +150,8 @@ pub(crate) fn outputs(
         (None, None, Some(said)) => said.len(),
         (None, None, None) => {
             let text = format!(
-                "gives {}, whose length only a run tells; name the outputs (option `outputs`), or load the model \
-                 with a configuration",
+                "gives {}: only a run tells whether, and how many, tensors; name the outputs (option `outputs`), or load \
+                 the model with a configuration",
                 method.returns
             );
             return Err(Error::new(ErrorKind::Unsupported, text).at(format!("method `{}`", method.name)));
@@ -255,7 +270,7 @@ mod tests {
         assert_eq!((names(&ports), ports[1].dtype), (vec!["a", "b", "c"], Some(DType::I64)));
         let error = inputs(&two, &settings(&[("inputs", "a")]), &About::default(), None).unwrap_err();
         assert!(error.to_string().contains("takes 2 to 3: input, h, more"), "{error}");
-        let number = method(&[("n", "int", false)], "int");
+        let number = method(&[("n", "str", false)], "Tensor");
         let error = inputs(&number, &settings(&[]), &About::default(), None).unwrap_err();
         assert_eq!((error.kind(), error.field()), (ErrorKind::Unsupported, Some("input `n`")));
     }
@@ -287,8 +302,9 @@ mod tests {
         let two = method(&[("input", "Tensor", false), ("h", "Tensor", false)], "Tensor");
         let error = inputs(&two, &settings(&[]), &About::default(), Some(&bare)).unwrap_err();
         assert_eq!((error.kind(), error.field()), (ErrorKind::Config, Some("input `h`: shape")));
-        let known = Port { name: "h".into(), dtype: None, shape: Some(vec![Some(1), None, Some(4)]) };
-        let input = Port { name: "input".into(), dtype: None, shape: Some(vec![Some(1), None, Some(1)]) };
+        let known = Port { name: "h".into(), shape: Some(vec![Some(1), None, Some(4)]), ..Port::default() };
+        let input =
+            Port { name: "input".into(), shape: Some(vec![Some(1), None, Some(1)]), ..Port::default() };
         let about = About { inputs: Some(vec![input, known]), ..About::default() };
         let ports = inputs(&two, &settings(&[]), &about, Some(&bare)).unwrap();
         assert_eq!(ports[0].shape, Some(vec![Some(1), Some(8), Some(1)]));

@@ -56,7 +56,15 @@ impl TorchEngine {
         // What cannot be told is loaded anew instead.
         let new = if loaded.restorable() { Memory::of(&module).ok() } else { None };
         let mut engine = Self { loaded, module, new, inputs, working, outputs, used: false };
+        // Zeros but for what the configuration says of parameters, constants and states.
+        let trials = || engine.loaded.inputs.iter().map(|port| port.trial.clone());
+        trials()
+            .collect::<Vec<_>>()
+            .iter()
+            .zip(&mut engine.inputs)
+            .for_each(|(trial, slot)| slot.fill(trial));
         fault::catch(ErrorKind::Panicked, "running on zeros", || engine.run())?;
+        engine.inputs.iter_mut().try_for_each(Slot::clear)?;
         for output in &mut engine.outputs {
             output.slot.as_mut().map_or(Ok(()), Slot::clear)?;
         }

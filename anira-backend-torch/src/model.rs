@@ -70,7 +70,8 @@ impl TorchModel {
         let inputs = describe::inputs(method, settings, &about, config)?;
         let call = Call {
             method: method.name.clone(),
-            single: method.returns == "Tensor",
+            single: method.returns == "Tensor" && inputs.iter().all(|port| !port.number),
+            numbers: inputs.iter().map(|port| port.number).collect(),
             optimize: settings.optimize,
             changes: archive.effects.in_place,
             keeps: archive.effects.writes,
@@ -135,7 +136,9 @@ fn probe(module: &CModule, call: &Call, inputs: &[Port]) -> Result<Option<Vec<Se
     let Some(shapes) = inputs.iter().map(shape).collect::<Option<Vec<_>>>() else { return Ok(None) };
     let slot = |(port, shape): (&Port, &Vec<usize>)| {
         let dtype = port.dtype.unwrap_or(anira_traits::DType::F32);
-        Slot::zeros(dtype, shape).map_err(|e| e.at(format!("input `{}`", port.name)))
+        let mut slot = Slot::zeros(dtype, shape).map_err(|e| e.at(format!("input `{}`", port.name)))?;
+        slot.fill(&port.trial);
+        Ok(slot)
     };
     let slots = inputs.iter().zip(&shapes).map(slot).collect::<Result<Vec<_>>>()?;
     let mut seen = Vec::new();

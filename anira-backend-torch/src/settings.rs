@@ -70,7 +70,7 @@ fn ports(option: &'static str, text: &str) -> Result<Vec<Port>> {
         };
         match name.trim() {
             "" => Err(wrong(option, text, "names in the method's order, as in `input, count:int64`")),
-            name => Ok(Port { name: name.to_owned(), dtype, shape: None }),
+            name => Ok(Port { name: name.to_owned(), dtype, ..Port::default() }),
         }
     };
     text.split(',').map(port).collect()

@@ -154,6 +154,13 @@ impl Slot {
         copy().map_err(|e| fault::run(&e))
     }
 
+    /// Sets all elements to the one value, or each to its own.
+    pub(crate) fn fill(&mut self, values: &[f64]) {
+        if let (Some(mut view), Some(first)) = (self.view_mut(), values.first()) {
+            (0..view.len()).for_each(|i| view.set_number(i, *values.get(i).unwrap_or(first)));
+        }
+    }
+
     /// Back to zeros.
     pub(crate) fn clear(&mut self) -> Result<()> {
         self.tensor.f_zero_().map(drop).map_err(|e| fault::run(&e))

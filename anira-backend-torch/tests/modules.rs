@@ -28,7 +28,7 @@ fn a_file_alone_tells_names_and_how_many() {
     assert_eq!(names(&signature("gain").outputs), ["output"]);
     let error = load("list").map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("List[Tensor], whose length only a run tells"), "{error}");
+    assert!(error.to_string().contains("gives List[Tensor]: only a run tells"), "{error}");
     let error = load("dict").map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
 }
@@ -125,7 +125,7 @@ fn other_methods_run_by_name() {
     );
     let error = load_with("methods", &[("method", "count")]).map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("input `times`: is int"), "{error}");
+    assert!(error.to_string().contains("gives an int"), "{error}");
 }
 
 #[test]
@@ -188,6 +188,40 @@ fn several_inputs_and_one_that_may_be_left_out() {
     };
     assert_eq!(run(&[], 3), [4.0; 8]);
     assert_eq!(run(&[("inputs", "main, side, amount, bias")], 4), [14.0; 8]);
+}
+
+/// Some published modules take their sample rate so, and refuse 0.
+#[test]
+fn a_number_is_an_input_of_one_element_and_trial_runs_get_the_configured_one() {
+    let config = |rate: f64| {
+        InferenceConfig::builder()
+            .input(InputTensor::stream("x", 8))
+            .input(InputTensor::constant("rate", [rate]))
+            .input(InputTensor::parameter("amount", [0.5]))
+            .input(InputTensor::constant("double", [1.0]))
+            .output(OutputTensor::stream("y", 8))
+            .build()
+            .unwrap()
+    };
+    let load = |rate| {
+        let request = LoadRequest::new().config(config(rate));
+        Torch.load(&ModelSource::file(fixture("numbers")), &request)
+    };
+    let model = load(16000.0).unwrap();
+    let types: Vec<_> = model.signature().inputs.iter().map(|t| t.dtype).collect();
+    assert_eq!(types, [DType::F32, DType::I64, DType::F64, DType::Bool]);
+    let mut engine = engine_of(&model, &[X, &[1], &[1], &[1]]).unwrap();
+    assert_eq!(engine.input(1).unwrap().i64_mut().unwrap(), [0], "nothing of the trial run is left");
+    set(&mut engine, 0, &[1.0; 8]);
+    for (amount, double, right) in [(0.25, true, 0.5), (0.25, false, 0.25), (4.0, false, 4.0)] {
+        engine.input(1).unwrap().i64_mut().unwrap()[0] = 16000;
+        engine.input(2).unwrap().f64_mut().unwrap()[0] = amount;
+        engine.input(3).unwrap().bools_mut().unwrap()[0] = double;
+        engine.run().unwrap();
+        assert_eq!(get(&engine, 0), [right; 8]);
+    }
+    let error = load(0.0).map(drop).unwrap_err();
+    assert!(error.to_string().contains("no such rate"), "{error}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! LibTorch writes code in one way, line by line: a class, its attributes (`count : Tensor`), its methods, one statement
 //! per line. Only this writing is read here. What it says is believed for names, never for memory.
 
-use anira_traits::{Error, ErrorKind, Result};
+use anira_traits::{DType, Error, ErrorKind, Result};
 
 use super::zip::broken;
 
@@ -26,6 +26,16 @@ pub(crate) struct Argument {
 impl Argument {
     pub(crate) fn is_tensor(&self) -> bool {
         matches!(self.kind.as_str(), "Tensor" | "Optional[Tensor]")
+    }
+
+    /// The element type that stands for a plain number.
+    pub(crate) fn number(&self) -> Option<DType> {
+        match self.kind.as_str() {
+            "int" => Some(DType::I64),
+            "float" => Some(DType::F64),
+            "bool" => Some(DType::Bool),
+            _ => None,
+        }
     }
 }
 
