@@ -5,19 +5,17 @@ mod bound;
 mod graph_proto;
 mod protobuf;
 
+#[cfg(feature = "onnxruntime")]
+mod onnxruntime;
+#[cfg(any(feature = "rten", feature = "onnxruntime"))]
+mod panic;
 #[cfg(feature = "rten")]
-mod binding;
-#[cfg(feature = "rten")]
-mod engine;
-#[cfg(feature = "rten")]
-mod fault;
-#[cfg(feature = "rten")]
-mod model;
-#[cfg(feature = "rten")]
-mod thread;
+mod rten;
+#[cfg(any(feature = "rten", feature = "onnxruntime"))]
+mod shape;
 
-pub use backend::{Rten, signature};
+#[cfg(feature = "onnxruntime")]
+pub use self::onnxruntime::{OnnxRuntimeEngine, OnnxRuntimeModel};
 #[cfg(feature = "rten")]
-pub use engine::RtenEngine;
-#[cfg(feature = "rten")]
-pub use model::RtenModel;
+pub use self::rten::{RtenEngine, RtenModel};
+pub use backend::{LoadedLibrary, OnnxRuntime, Rten, signature};

@@ -1,17 +1,18 @@
 //! Models are untrusted: cut files, flipped bytes and absurd sizes are errors, never a crash.
+//! The same for every engine.
+#![cfg(any(feature = "rten", feature = "onnxruntime"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod support;
 
-use anira_backend_onnx::Rten;
 use anira_traits::*;
-use support::{Noise, all_models, request};
+use support::{Message, Noise, all_models, model, node, request, tensor_value, weight};
 
 /// Loads, and if that works makes an engine and runs it (small models; of large ones, some). What comes is an error that
 /// makes sense, or success.
-fn try_it(bytes: Vec<u8>, what: &str) -> bool {
+fn try_it<B: Backend>(backend: &B, bytes: Vec<u8>, what: &str) -> bool {
     let run = bytes.len() < 4096 || bytes.iter().map(|b| usize::from(*b)).sum::<usize>() % 8 == 0;
-    let model = match Rten.load(&ModelSource::memory(bytes), &LoadRequest::new()) {
+    let model = match backend.load(&ModelSource::memory(bytes), &LoadRequest::new()) {
         Ok(model) => model,
         Err(error) => {
             use ErrorKind::*;
@@ -25,19 +26,18 @@ fn try_it(bytes: Vec<u8>, what: &str) -> bool {
     true
 }
 
-#[test]
-fn cut_files_never_crash() {
+fn cut_files_never_crash<B: Backend>(backend: &B) {
     for path in all_models() {
         let bytes = std::fs::read(&path).unwrap();
         let cuts = (0..200).map(|i| bytes.len() * i / 200);
-        let loaded =
-            cuts.filter(|n| try_it(bytes[..*n].to_vec(), &format!("{} cut to {n}", path.display()))).count();
+        let loaded = cuts
+            .filter(|n| try_it(backend, bytes[..*n].to_vec(), &format!("{} cut to {n}", path.display())))
+            .count();
         assert!(loaded < 20, "{}: {loaded} of 200 cut files loaded", path.display());
     }
 }
 
-#[test]
-fn flipped_bytes_never_crash() {
+fn flipped_bytes_never_crash<B: Backend>(backend: &B) {
     let mut noise = Noise(0x5eed);
     for path in all_models() {
         let bytes = std::fs::read(&path).unwrap();
@@ -47,66 +47,21 @@ fn flipped_bytes_never_crash() {
                 let at = noise.below(hurt.len());
                 hurt[at] = noise.next() as u8;
             }
-            try_it(hurt, &format!("{} round {round}", path.display()));
+            try_it(backend, hurt, &format!("{} round {round}", path.display()));
         }
     }
 }
 
-#[test]
-fn random_bytes_are_no_model() {
+fn random_bytes_are_no_model<B: Backend>(backend: &B) {
     let mut noise = Noise(99);
     for len in 0..300 {
         let bytes: Vec<u8> = (0..len).map(|_| noise.next() as u8).collect();
-        assert!(!try_it(bytes, &format!("{len} random bytes")));
-    }
-}
-
-/// Writes Protocol Buffers, just enough for hostile models.
-#[derive(Clone, Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn varint(mut self, mut n: u64) -> Self {
-        while n >= 0x80 {
-            self.0.push(n as u8 | 0x80);
-            n >>= 7;
-        }
-        self.0.push(n as u8);
-        self
-    }
-
-    fn int(self, field: u64, n: i64) -> Self {
-        self.varint(field << 3).varint(n as u64)
-    }
-
-    fn bytes(self, field: u64, bytes: impl AsRef<[u8]>) -> Self {
-        let mut all = self.varint(field << 3 | 2).varint(bytes.as_ref().len() as u64);
-        all.0.extend_from_slice(bytes.as_ref());
-        all
-    }
-
-    fn message(self, field: u64, message: Message) -> Self {
-        self.bytes(field, message.0)
+        assert!(!try_it(backend, bytes, &format!("{len} random bytes")));
     }
 }
 
 fn value(name: &str, shape: &[i64]) -> Message {
-    let dims = shape.iter().fold(Message::default(), |m, n| m.message(1, Message::default().int(1, *n)));
-    let tensor = Message::default().int(1, 1).message(2, dims);
-    Message::default().bytes(1, name).message(2, Message::default().message(1, tensor))
-}
-
-fn weight(name: &str, kind: i64, dims: &[i64], raw: &[u8]) -> Message {
-    dims.iter().fold(Message::default(), |m, n| m.int(1, *n)).int(2, kind).bytes(8, name).bytes(9, raw)
-}
-
-fn node(operator: &str, inputs: &[&str], output: &str) -> Message {
-    inputs.iter().fold(Message::default(), |m, i| m.bytes(1, i)).bytes(2, output).bytes(4, operator)
-}
-
-fn model(graph: Message) -> Vec<u8> {
-    let opset = Message::default().bytes(1, "").int(2, 17);
-    Message::default().int(1, 8).message(8, opset).message(7, graph).0
+    tensor_value(name, 1, shape)
 }
 
 /// x and y, both [1, 1, 8].
@@ -115,62 +70,118 @@ fn plain() -> Message {
 }
 
 #[track_caller]
-fn refused(bytes: Vec<u8>, words: &str) {
-    let error = Rten.load(&ModelSource::memory(bytes), &LoadRequest::new()).map(drop).unwrap_err();
+fn refused<B: Backend>(backend: &B, bytes: Vec<u8>, words: &str) {
+    let error = backend.load(&ModelSource::memory(bytes), &LoadRequest::new()).map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Model, "{error}");
     assert!(error.to_string().contains(words), "`{error}` lacks `{words}`");
 }
 
-#[test]
-fn a_hand_made_model_loads() {
-    assert!(try_it(model(plain().message(1, node("Identity", &["x"], "y"))), "plain"));
+fn a_hand_made_model_loads<B: Backend>(backend: &B) {
+    assert!(try_it(backend, model(plain().message(1, node("Identity", &["x"], "y"))), "plain"));
 }
 
-#[test]
-fn graphs_within_graphs_end_before_the_stack_does() {
+fn graphs_within_graphs_end_before_the_stack_does<B: Backend>(backend: &B) {
     let mut graph = plain();
     for _ in 0..3_000 {
         let attribute = Message::default().bytes(1, "then_branch").int(20, 5).message(6, graph);
         graph = Message::default().message(1, node("If", &["x"], "y").message(5, attribute));
     }
-    refused(model(graph), "deeper than");
+    refused(backend, model(graph), "deeper than");
 }
 
-#[test]
-fn types_within_types_end_before_the_stack_does() {
+fn types_within_types_end_before_the_stack_does<B: Backend>(backend: &B) {
     let mut kind = Message::default();
     for _ in 0..10_000 {
         kind = Message::default().message(4, Message::default().message(1, kind));
     }
     let value = Message::default().bytes(1, "s").message(2, kind);
-    refused(model(plain().message(13, value)), "deeper than");
+    refused(backend, model(plain().message(13, value)), "deeper than");
 }
 
-#[test]
-fn absurd_sizes_are_refused_before_anything_is_allocated() {
+fn absurd_sizes_are_refused_before_anything_is_allocated<B: Backend>(backend: &B) {
     let identity = || plain().message(1, node("Identity", &["x"], "y"));
-    refused(model(identity().message(11, value("z", &[1 << 40]))), "tensor `z`");
-    refused(model(identity().message(11, value("z", &[1 << 20, 1 << 20, 1 << 20, 1 << 20]))), "tensor `z`");
-    refused(model(identity().message(11, value("z", &[0]))), "tensor `z`");
-    refused(model(identity().message(5, weight("w", 1, &[1 << 40], &[0; 4]))), "weight `w`");
-    refused(model(identity().message(5, weight("w", 1, &[1 << 62, 4], &[0; 4]))), "weight `w`");
-    refused(model(identity().message(5, weight("w", 1, &[-1], &[0; 4]))), "weight `w`");
+    refused(backend, model(identity().message(11, value("z", &[1 << 40]))), "tensor `z`");
+    refused(
+        backend,
+        model(identity().message(11, value("z", &[1 << 20, 1 << 20, 1 << 20, 1 << 20]))),
+        "tensor `z`",
+    );
+    refused(backend, model(identity().message(11, value("z", &[0]))), "tensor `z`");
+    refused(backend, model(identity().message(5, weight("w", 1, &[1 << 40], &[0; 4]))), "weight `w`");
+    refused(backend, model(identity().message(5, weight("w", 1, &[1 << 62, 4], &[0; 4]))), "weight `w`");
+    refused(backend, model(identity().message(5, weight("w", 1, &[-1], &[0; 4]))), "weight `w`");
     let extents = [(1i64 << 31).to_le_bytes(), (1i64 << 31).to_le_bytes()].concat();
     let filled = plain().message(1, node("ConstantOfShape", &["w"], "y"));
-    refused(model(filled.message(5, weight("w", 7, &[2], &extents))), "weight `w`");
+    refused(backend, model(filled.message(5, weight("w", 7, &[2], &extents))), "weight `w`");
     let constant = Message::default().bytes(1, "value").message(5, weight("", 7, &[2], &extents)).int(20, 4);
     let filled = plain().message(1, node("Constant", &[], "k").message(5, constant));
-    refused(model(filled.message(1, node("ConstantOfShape", &["k"], "y"))), "weight `k`");
+    refused(backend, model(filled.message(1, node("ConstantOfShape", &["k"], "y"))), "weight `k`");
     let pads = Message::default().bytes(1, "pads").int(8, 1 << 40).int(20, 7);
-    refused(model(plain().message(1, node("Conv", &["x"], "y").message(5, pads))), "operator Conv: pads");
+    refused(
+        backend,
+        model(plain().message(1, node("Conv", &["x"], "y").message(5, pads))),
+        "operator Conv: pads",
+    );
 }
 
-#[test]
-fn weights_in_other_files_and_sparse_ones_are_unsupported() {
+fn weights_in_other_files_and_sparse_ones_are_unsupported<B: Backend>(backend: &B) {
     let path = Message::default().bytes(1, "location").bytes(2, "../../secret");
     let outside = Message::default().int(1, 4).int(2, 1).bytes(8, "w").message(13, path).int(14, 1);
     for graph in [plain().message(5, outside), plain().message(15, Message::default())] {
-        let error = Rten.load(&ModelSource::memory(model(graph)), &LoadRequest::new()).map(drop).unwrap_err();
+        let error =
+            backend.load(&ModelSource::memory(model(graph)), &LoadRequest::new()).map(drop).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     }
 }
+
+macro_rules! suite {
+    ($feature:literal, $engine:ident, $backend:ident) => {
+        #[cfg(feature = $feature)]
+        mod $engine {
+            use anira_backend_onnx::$backend;
+
+            #[test]
+            fn cut_files_never_crash() {
+                super::cut_files_never_crash(&$backend);
+            }
+
+            #[test]
+            fn flipped_bytes_never_crash() {
+                super::flipped_bytes_never_crash(&$backend);
+            }
+
+            #[test]
+            fn random_bytes_are_no_model() {
+                super::random_bytes_are_no_model(&$backend);
+            }
+
+            #[test]
+            fn a_hand_made_model_loads() {
+                super::a_hand_made_model_loads(&$backend);
+            }
+
+            #[test]
+            fn graphs_within_graphs_end_before_the_stack_does() {
+                super::graphs_within_graphs_end_before_the_stack_does(&$backend);
+            }
+
+            #[test]
+            fn types_within_types_end_before_the_stack_does() {
+                super::types_within_types_end_before_the_stack_does(&$backend);
+            }
+
+            #[test]
+            fn absurd_sizes_are_refused_before_anything_is_allocated() {
+                super::absurd_sizes_are_refused_before_anything_is_allocated(&$backend);
+            }
+
+            #[test]
+            fn weights_in_other_files_and_sparse_ones_are_unsupported() {
+                super::weights_in_other_files_and_sparse_ones_are_unsupported(&$backend);
+            }
+        }
+    };
+}
+
+suite!("rten", rten, Rten);
+suite!("onnxruntime", onnxruntime, OnnxRuntime);

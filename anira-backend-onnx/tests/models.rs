@@ -15,12 +15,12 @@ fn f32s(tensors: &[(&str, &[usize])]) -> Vec<TensorInfo> {
 fn signatures_are_those_of_the_files() {
     let check = |path: std::path::PathBuf, inputs: Vec<TensorInfo>, outputs: Vec<TensorInfo>| {
         let right = Signature { inputs, outputs };
-        assert_eq!(load(&path).unwrap().signature(), &right, "{}", path.display());
+        assert_eq!(load(Rten, &path).unwrap().signature(), &right, "{}", path.display());
         assert_eq!(signature(&ModelSource::file(&path)).unwrap(), right);
     };
     let models = root().join("models");
     check(models.join("gain.onnx"), f32s(&[("input", &[1, 1, 512])]), f32s(&[("output", &[1, 1, 512])]));
-    let lstm = load(models.join("amp-lstm-2k.onnx")).unwrap().signature().clone();
+    let lstm = load(Rten, models.join("amp-lstm-2k.onnx")).unwrap().signature().clone();
     let names = |tensors: &[TensorInfo]| tensors.iter().map(|t| t.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&lstm.inputs), ["input", "h_in", "c_in"]);
     assert_eq!(names(&lstm.outputs), ["output", "h_out", "c_out"]);
@@ -45,7 +45,7 @@ fn signatures_are_those_of_the_files() {
 #[test]
 fn single_inferences_equal_the_goldens() {
     for model in ["gain", "amp-tcn-29k", "amp-lstm-2k"] {
-        let loaded = load(root().join("models").join(format!("{model}.onnx"))).unwrap();
+        let loaded = load(Rten, root().join("models").join(format!("{model}.onnx"))).unwrap();
         let golden =
             |name: &str| npy(&root().join("tests/golden/run").join(model).join(format!("{name}.npy")));
         let signature = loaded.signature().clone();
@@ -108,7 +108,7 @@ fn memory_and_file_options_and_engines_give_the_same() {
 
 #[test]
 fn integers_doubles_and_open_lengths_keep_their_types() {
-    let mut counter = engine(fixture("counter-i64.onnx"));
+    let mut counter = engine(Rten, fixture("counter-i64.onnx"));
     assert_eq!(counter.output(1).unwrap().i64().unwrap(), [0], "nothing of the trial run is left");
     set(&mut counter, 0, &[0.5; 32]);
     counter.input(1).unwrap().i64_mut().unwrap()[0] = 41;
@@ -116,12 +116,12 @@ fn integers_doubles_and_open_lengths_keep_their_types() {
     assert_eq!(counter.output(1).unwrap().i64().unwrap(), [42]);
     assert_eq!(get(&counter, 0), [41.5; 32]);
 
-    let mut double = engine(fixture("double.onnx"));
+    let mut double = engine(Rten, fixture("double.onnx"));
     double.input(0).unwrap().f64_mut().unwrap().fill(3.0);
     double.run().unwrap();
     assert_eq!(double.output(0).unwrap().f64().unwrap(), [1.5; 64]);
 
-    let dynamic = load(fixture("dynamic.onnx")).unwrap();
+    let dynamic = load(Rten, fixture("dynamic.onnx")).unwrap();
     for n in [1, 17, 480] {
         let mut engine = dynamic.engine(&request(dynamic.signature(), n)).unwrap();
         set(&mut engine, 0, &vec![2.0; n]);
@@ -132,7 +132,7 @@ fn integers_doubles_and_open_lengths_keep_their_types() {
 
 #[test]
 fn an_integer_that_rten_cannot_hold_is_an_error_and_not_another_number() {
-    let mut counter = engine(fixture("counter-i64.onnx"));
+    let mut counter = engine(Rten, fixture("counter-i64.onnx"));
     for (value, fits) in
         [(i64::from(i32::MAX) - 1, true), (i64::from(i32::MAX) + 1, false), (i64::MIN, false)]
     {
@@ -148,7 +148,7 @@ fn an_integer_that_rten_cannot_hold_is_an_error_and_not_another_number() {
 
 #[test]
 fn parameters_and_second_outputs_are_read() {
-    let mut knob = engine(fixture("knob.onnx"));
+    let mut knob = engine(Rten, fixture("knob.onnx"));
     let input: Vec<f32> = (0..64).map(|i| i as f32 - 32.0).collect();
     set(&mut knob, 0, &input);
     set(&mut knob, 1, &[0.5]);
@@ -161,7 +161,7 @@ fn parameters_and_second_outputs_are_read() {
 
 #[test]
 fn outputs_that_the_caller_ignores_take_the_shape_that_comes() {
-    let model = load(fixture("knob.onnx")).unwrap();
+    let model = load(Rten, fixture("knob.onnx")).unwrap();
     let shapes = EngineRequest::new(vec![vec![1, 1, 64], vec![1]], vec![None, None]);
     let mut engine = model.engine(&shapes).unwrap();
     assert_eq!((get(&engine, 0), get(&engine, 1)), (vec![0.0; 64], vec![0.0]), "known before the first run");
@@ -173,8 +173,8 @@ fn outputs_that_the_caller_ignores_take_the_shape_that_comes() {
 
 #[test]
 fn shapes_that_do_not_fit_are_found_when_an_engine_is_made() {
-    let knob = load(fixture("knob.onnx")).unwrap();
-    let dynamic = load(fixture("dynamic.onnx")).unwrap();
+    let knob = load(Rten, fixture("knob.onnx")).unwrap();
+    let dynamic = load(Rten, fixture("dynamic.onnx")).unwrap();
     let cases = [
         (&knob, vec![vec![1, 1, 32], vec![1]], vec![None, None], "tensor `input`: shape is [1, 1, 32]"),
         (&knob, vec![vec![1, 1, 64]], vec![None, None], "inputs: the request has 1"),
@@ -193,7 +193,7 @@ fn shapes_that_do_not_fit_are_found_when_an_engine_is_made() {
 
 #[test]
 fn missing_files_wrong_options_and_lacking_operators_are_told_apart() {
-    let error = load("no/such.onnx").map(drop).unwrap_err();
+    let error = load(Rten, "no/such.onnx").map(drop).unwrap_err();
     assert_eq!((error.kind(), error.field()), (ErrorKind::NotFound, Some("no/such.onnx")));
 
     let none = Rten.load(&ModelSource::None, &LoadRequest::new()).map(drop).unwrap_err();
@@ -224,7 +224,7 @@ fn missing_files_wrong_options_and_lacking_operators_are_told_apart() {
 
 #[test]
 fn a_nan_stays_a_nan() {
-    let mut engine = engine(fixture("nan.onnx"));
+    let mut engine = engine(Rten, fixture("nan.onnx"));
     engine.run().unwrap();
     assert!(get(&engine, 0).iter().all(|x| x.is_nan()));
 }

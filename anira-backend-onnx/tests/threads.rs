@@ -75,7 +75,7 @@ fn inference_runs_on_the_worker_alone() {
         std::thread::yield_now();
     }
     let pool = threads().len();
-    let model = load(&path).unwrap();
+    let model = load(Rten, &path).unwrap();
     assert_eq!(threads().len(), pool, "a second load starts nothing");
 
     // On a thread of its own, as a worker is. Signature, trial run and runs are those of the scheduler.

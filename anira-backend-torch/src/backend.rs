@@ -24,6 +24,12 @@ impl Backend for Torch {
         "torch"
     }
 
+    /// A module's signature comes from the configured tensors, too.
+    fn sharing(&self, request: &LoadRequest) -> Option<String> {
+        let config = request.config.as_ref();
+        Some(config.map_or_else(String::new, |c| format!("{:?} {:?}", c.inputs(), c.outputs())))
+    }
+
     #[cfg(feature = "torch")]
     fn load(&self, source: &ModelSource, request: &LoadRequest) -> Result<Self::Model> {
         crate::TorchModel::load(source, request)
@@ -46,6 +52,23 @@ mod tests {
         let error = Torch.load(&ModelSource::file("any.pt"), &LoadRequest::new()).map(drop).unwrap_err();
         assert_eq!(error.kind(), anira_traits::ErrorKind::NotBuilt);
         assert!(error.to_string().contains("feature `torch` of anira-backend-torch"), "{error}");
+    }
+
+    #[test]
+    fn sessions_share_a_module_if_their_tensors_are_configured_alike() {
+        use anira_traits::{InferenceConfig, InputTensor, OutputTensor};
+        let sharing = |hop: usize, warm_up: u32| {
+            let config = InferenceConfig::builder()
+                .input(InputTensor::stream("x", hop))
+                .output(OutputTensor::stream("y", hop))
+                .warm_up(warm_up)
+                .build()
+                .unwrap();
+            Torch.sharing(&LoadRequest::new().config(config)).unwrap()
+        };
+        assert_eq!(sharing(64, 0), sharing(64, 3));
+        assert_ne!(sharing(64, 0), sharing(32, 0));
+        assert_ne!(sharing(64, 0), Torch.sharing(&LoadRequest::new()).unwrap());
     }
 
     #[test]

@@ -3,8 +3,16 @@
 use std::path::Path;
 
 use anira::backends::Bypass;
+#[cfg(feature = "litert")]
+use anira::backends::LiteRt;
+#[cfg(feature = "onnxruntime")]
+use anira::backends::OnnxRuntime;
 #[cfg(feature = "rten")]
 use anira::backends::Rten;
+#[cfg(feature = "tflite")]
+use anira::backends::TfLite;
+#[cfg(feature = "torch")]
+use anira::backends::Torch;
 use anira::traits::Backend;
 use anira::{Error, ErrorKind, Result};
 use clap::ValueEnum;
@@ -43,7 +51,7 @@ pub(crate) enum Engine {
 }
 
 /// The order in which `auto` looks.
-const ENGINES: [Engine; 7] = [
+pub(crate) const ENGINES: [Engine; 7] = [
     Engine::Native,
     Engine::Rten,
     Engine::Onnxruntime,
@@ -67,8 +75,17 @@ impl Engine {
         }
     }
 
-    fn is_built(self) -> bool {
-        self == Self::Bypass || (self == Self::Rten && cfg!(feature = "rten"))
+    /// Whether this build carries it.
+    pub(crate) fn is_built(self) -> bool {
+        match self {
+            Self::Native => false,
+            Self::Rten => cfg!(feature = "rten"),
+            Self::Onnxruntime => cfg!(feature = "onnxruntime"),
+            Self::Torch => cfg!(feature = "torch"),
+            Self::Tflite => cfg!(feature = "tflite"),
+            Self::Litert => cfg!(feature = "litert"),
+            Self::Bypass => true,
+        }
     }
 
     /// The endings of the model files that it reads.
@@ -192,6 +209,14 @@ pub(crate) fn with<T: Task>(engine: Engine, task: T) -> Result<T::Output> {
         Engine::Bypass => task.run(Bypass),
         #[cfg(feature = "rten")]
         Engine::Rten => task.run(Rten),
+        #[cfg(feature = "onnxruntime")]
+        Engine::Onnxruntime => task.run(OnnxRuntime),
+        #[cfg(feature = "torch")]
+        Engine::Torch => task.run(Torch),
+        #[cfg(feature = "tflite")]
+        Engine::Tflite => task.run(TfLite),
+        #[cfg(feature = "litert")]
+        Engine::Litert => task.run(LiteRt),
         other => Err(other.not_built()),
     }
 }
@@ -207,12 +232,14 @@ mod tests {
             let choice = choice.unwrap();
             assert_eq!(choice.engine, Engine::Rten);
             assert_eq!(choice.why.as_deref(), Some("rten (reads .onnx)"));
+        } else if cfg!(feature = "onnxruntime") {
+            let choice = choice.unwrap();
+            assert_eq!(choice.engine, Engine::Onnxruntime);
+            assert_eq!(choice.why.as_deref(), Some("onnxruntime (reads .onnx; rten not built in)"));
         } else {
             assert_eq!(choice.unwrap_err().kind(), ErrorKind::NotBuilt);
         }
-        let torch = EngineArg::Auto.for_model(Path::new("amp.pt")).unwrap_err();
-        assert_eq!(torch.kind(), ErrorKind::NotBuilt);
-        assert!(torch.to_string().contains("feature `torch`"), "{torch}");
+        built_or_named(Engine::Torch, EngineArg::Auto.for_model(Path::new("amp.pt")));
         let unknown = EngineArg::Auto.for_model(Path::new("amp.h5")).unwrap_err();
         assert_eq!(unknown.kind(), ErrorKind::Config);
         assert!(unknown.to_string().contains("amp.h5: ending: is `h5`"), "{unknown}");
@@ -230,17 +257,32 @@ mod tests {
         );
         let none = EngineArg::Auto.for_tables([].into_iter()).unwrap_err();
         assert!(none.to_string().contains("engine: is missing"), "{none}");
-        let absent = EngineArg::Auto.for_tables(["litert", "tflite"].into_iter()).unwrap_err();
-        assert!(absent.to_string().contains("feature `tflite`"), "{absent}");
+        built_or_named(Engine::Torch, EngineArg::Auto.for_tables(["torch"].into_iter()));
+        let absent = EngineArg::Auto.for_tables(["torch", "native"].into_iter());
+        if !Engine::Torch.is_built() {
+            built_or_named(Engine::Native, absent);
+        }
     }
 
     #[test]
     fn a_named_engine_is_taken_at_its_word() {
         assert_eq!(EngineArg::Bypass.for_model(Path::new("x")).unwrap().why, None);
-        for (name, arg) in [("onnxruntime", EngineArg::Onnxruntime), ("native", EngineArg::Native)] {
-            let error = arg.for_model(Path::new("amp.onnx")).unwrap_err();
+        for arg in EngineArg::value_variants() {
+            if let Some(engine) = arg.named() {
+                built_or_named(engine, arg.for_model(Path::new("amp.onnx")));
+            }
+        }
+    }
+
+    /// A choice of this engine, or an error that names its feature.
+    #[track_caller]
+    fn built_or_named(engine: Engine, choice: Result<Choice>) {
+        if engine.is_built() {
+            assert_eq!(choice.unwrap().engine, engine);
+        } else {
+            let error = choice.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotBuilt);
-            assert!(error.to_string().contains(&format!("feature `{name}`")), "{error}");
+            assert!(error.to_string().contains(&format!("feature `{}`", engine.name())), "{error}");
         }
     }
 }

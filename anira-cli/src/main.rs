@@ -1,12 +1,16 @@
 //! The command line of anira: neural networks on recordings, and what they cost.
 
 mod audio_file;
+mod doctor;
 mod engine;
 mod inspect;
 mod latency;
 mod npy;
 mod process;
 mod run;
+mod schema;
+#[cfg(feature = "onnxruntime")]
+mod telemetry;
 mod whole_file;
 
 use std::io::Write;
@@ -27,6 +31,7 @@ First steps:
   anira inspect models/amp-tcn-29k.onnx                           what is in the model
   anira process models/amp-tcn-29k.onnx samples/guitar.wav out.wav   hear it
   anira latency --help                                            what it would cost in a host
+  anira doctor                                                    what this machine and this build lack
 
 JSON goes to standard output, everything else to standard error.
 Exit codes: 0 done, 2 a mistake in what was given (the message says which), 1 a fault of anira's.")]
@@ -41,9 +46,13 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Run(run::RunArgs),
     Latency(latency::LatencyArgs),
+    Doctor(doctor::DoctorArgs),
+    Schema(schema::SchemaArgs),
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "onnxruntime")]
+    telemetry::turn_off();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -75,6 +84,8 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Inspect(args) => inspect::run(&args, &mut out, &mut log)?,
         Command::Run(args) => run::run(&args, &mut out, &mut log)?,
         Command::Latency(args) => latency::run(args, &mut out)?,
+        Command::Doctor(args) => doctor::run(&args, &mut out)?,
+        Command::Schema(args) => schema::run(&args, &mut out)?,
     }
     out.flush().map_err(Error::from)
 }

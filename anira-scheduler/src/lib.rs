@@ -7,6 +7,7 @@ mod band;
 pub mod clock;
 #[cfg(not(loom))]
 mod denormals;
+mod doorbell;
 #[cfg(not(loom))]
 mod driven;
 mod gate;
@@ -15,6 +16,8 @@ mod inline;
 mod latest;
 #[cfg(all(test, loom))]
 mod loom_band;
+#[cfg(all(test, loom))]
+mod loom_doorbell;
 #[cfg(all(test, loom))]
 mod loom_mailbox;
 #[cfg(all(test, loom))]
@@ -36,6 +39,7 @@ pub mod protocol {}
 
 #[cfg(not(loom))]
 pub use denormals::FlushToZero;
+pub use doorbell::Doorbell;
 #[cfg(not(loom))]
 pub use driven::{Driven, DrivenAttachment, DrivenSubmit, Driver};
 #[cfg(not(loom))]

@@ -113,6 +113,9 @@ struct AudioCounters {
     dropped: AtomicU64,
     late_samples: AtomicU64,
     late_blocks: AtomicU64,
+    late_after_reset: AtomicU64,
+    stood_in: AtomicU64,
+    stand_in_failed: AtomicU64,
 }
 
 /// One session's counters at one moment: `submitted >= done + failed + dropped`.
@@ -135,6 +138,12 @@ pub struct TelemetrySnapshot {
     pub late_samples: u64,
     /// Callbacks that lacked at least one sample.
     pub late_blocks: u64,
+    /// Samples that were wanting because an inference of before a reset still held an engine; not among `late_samples`.
+    pub late_after_reset: u64,
+    /// Hops that the fallback engine answered.
+    pub stood_in: u64,
+    /// Hops that the fallback engine failed to answer: they were silent.
+    pub stand_in_failed: u64,
     /// Slots that ended after the moment when their output was needed.
     pub overdue: u64,
     /// How long slots ran: preparation, inference and finish, all lanes.
@@ -182,6 +191,17 @@ impl Telemetry {
         self.audio.late_blocks.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A callback lacked `samples` per channel because of an inference of before a reset. Audio thread; wait-free.
+    pub fn count_late_after_reset(&self, samples: u64) {
+        self.audio.late_after_reset.fetch_add(samples, Ordering::Relaxed);
+    }
+
+    /// The fallback engine ran for a hop. Audio thread; wait-free.
+    pub fn count_stood_in(&self, ok: bool) {
+        let counter = if ok { &self.audio.stood_in } else { &self.audio.stand_in_failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A copy. Any thread; allocates. What ends is read before what begins, so that the sum never exceeds `submitted`.
     #[must_use]
     pub fn snapshot(&self) -> TelemetrySnapshot {
@@ -198,6 +218,9 @@ impl Telemetry {
             returned,
             late_samples: self.audio.late_samples.load(Ordering::Relaxed),
             late_blocks: self.audio.late_blocks.load(Ordering::Relaxed),
+            late_after_reset: self.audio.late_after_reset.load(Ordering::Relaxed),
+            stood_in: self.audio.stood_in.load(Ordering::Relaxed),
+            stand_in_failed: self.audio.stand_in_failed.load(Ordering::Relaxed),
             overdue: self.overdue.load(Ordering::Relaxed),
             inference: self.inference.snapshot(),
             wake_up: self.wake_up.snapshot(),

@@ -155,6 +155,17 @@ pub trait Backend: Send + Sync + 'static {
     /// The engine's name, as the command line and configuration files spell it: `"rten"`, `"onnxruntime"`, …
     fn name(&self) -> &str;
 
+    /// Whether sessions may share a model that was loaded from the same bytes with the same options, and what else it depends on:
+    /// two values of this type that answer the same text load the same model. `None`, the default: every session loads
+    /// its own. Control thread.
+    ///
+    /// A backend that reads nothing but bytes and options answers an empty text; one whose signature comes from the request's
+    /// configuration puts that into the text.
+    fn sharing(&self, request: &LoadRequest) -> Option<String> {
+        let _ = request;
+        None
+    }
+
     /// Loads a model. Control thread; may block.
     ///
     /// A model is untrusted input: whatever the bytes hold, this returns an error rather than crash.
@@ -167,7 +178,7 @@ pub trait Backend: Send + Sync + 'static {
     fn load(&self, source: &ModelSource, request: &LoadRequest) -> Result<Self::Model>;
 }
 
-/// A loaded model: shared, immutable, one per file. Engines are made from it, one per worker that a session may use at once.
+/// A loaded model: shared, immutable, one per file (see [`Backend::sharing`]). Engines are made from it, one per worker that a session may use at once.
 pub trait Model: Send + Sync + 'static {
     /// What [`engine`](Self::engine) gives.
     type Engine: Engine;

@@ -22,6 +22,8 @@ pub struct StreamPlan {
     pub latency: u64,
     /// The latency that the host is told in samples, if the configuration fixes it (outputs only).
     pub declared_latency: Option<u64>,
+    /// How long the model sounds on after the last input that its context holds, in samples (outputs only).
+    pub decay: u64,
 }
 
 /// Distances in elements inside a stream's tensor.
@@ -57,6 +59,7 @@ impl StreamPlan {
             strides,
             latency: 0,
             declared_latency: None,
+            decay: 0,
         }
     }
 
@@ -85,6 +88,13 @@ impl StreamPlan {
     #[must_use]
     pub fn with_declared_latency(mut self, samples: Option<u64>) -> Self {
         self.declared_latency = samples;
+        self
+    }
+
+    /// The same stream with this decay in samples.
+    #[must_use]
+    pub fn with_decay(mut self, samples: u64) -> Self {
+        self.decay = samples;
         self
     }
 

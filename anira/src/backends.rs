@@ -2,8 +2,8 @@
 
 pub use anira_backend_custom::*;
 
-#[cfg(feature = "rten")]
-pub use anira_backend_onnx::Rten;
+#[cfg(any(feature = "rten", feature = "onnxruntime"))]
+pub use anira_backend_onnx::{OnnxRuntime, Rten};
 #[cfg(any(feature = "tflite", feature = "litert"))]
 pub use anira_backend_tflite::{LiteRt, TfLite};
 #[cfg(feature = "torch")]

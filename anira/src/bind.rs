@@ -52,6 +52,7 @@ struct OpenOutput {
     channels: Option<usize>,
     latency: u64,
     declared_latency: Option<u64>,
+    decay: u64,
 }
 
 /// Checks a configuration against a model.
@@ -167,7 +168,7 @@ impl Binding {
         let shape = given_shape(tensor.shape.as_deref(), &info.shape)?;
         let known: Option<Vec<usize>> = shape.iter().copied().collect();
         match &tensor.role {
-            OutputRole::Stream { hop, channels, latency, declared_latency } => {
+            OutputRole::Stream { hop, channels, latency, declared_latency, decay } => {
                 let layout = stream_layout(tensor.layout.as_ref(), info, &shape)?;
                 self.outputs.push(OpenOutput {
                     tensor: index,
@@ -178,6 +179,7 @@ impl Binding {
                     channels: *channels,
                     latency: *latency,
                     declared_latency: *declared_latency,
+                    decay: *decay,
                 });
             }
             OutputRole::Parameter => {
@@ -207,7 +209,8 @@ impl Binding {
                 Error::config("hop", open.hop, right).of_kind(ErrorKind::Shape)
             })?;
             let plan = axes.plan(&open.layout, &open.name, open.tensor, time, open.hop, unused);
-            Ok(plan.with_latency(open.latency).with_declared_latency(open.declared_latency))
+            let plan = plan.with_latency(open.latency).with_decay(open.decay);
+            Ok(plan.with_declared_latency(open.declared_latency))
         };
         let named =
             |open: &OpenOutput| plan(open).map_err(|e: Error| e.at(format!("output `{}`", open.name)));

@@ -8,16 +8,17 @@ pub mod file;
 mod handler;
 pub mod latency;
 pub mod prelude;
+mod shared;
 pub mod suggest;
 
 pub use anira_scheduler as scheduler;
 pub use anira_traits as traits;
 pub use anira_traits::{
-    BlockSize, Error, ErrorKind, HostConfig, InferenceConfig, InputTensor, Mode, ModelSource, OutputTensor,
-    Result,
+    BlockSize, Error, ErrorKind, HostConfig, InferenceConfig, InputTensor, LatePolicy, Mode, ModelSource,
+    OutputTensor, Result,
 };
 pub use block::{Sink, Source};
 pub use handler::{
-    Audio, Builder, Control, Crew, EngineOf, Fault, InferenceHandler, Job, Payload, PrepareReport, Prepared,
-    Session, Status,
+    Audio, Builder, Control, Crew, EngineOf, Fallback, Fault, InferenceHandler, Job, LateBlock, Payload,
+    PrepareReport, Prepared, Session, Status,
 };

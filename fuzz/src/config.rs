@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use anira_traits::config::{MAX_ENGINES, MAX_EXTENT};
+use anira_traits::config::{MAX_CATCH_UP, MAX_ENGINES, MAX_EXTENT, MAX_LATE_FADE};
 use anira_traits::{
-    Axis, ErrorKind, InferenceConfig, InferenceConfigBuilder, InputRole, InputTensor, Layout, OutputRole,
-    OutputTensor,
+    Axis, ErrorKind, InferenceConfig, InferenceConfigBuilder, InputRole, InputTensor, LatePolicy, Layout,
+    OutputRole, OutputTensor,
 };
 use arbitrary::{Result, Unstructured};
 
@@ -54,6 +54,13 @@ fn builder(input: &mut Unstructured<'_>) -> Result<InferenceConfigBuilder> {
     if input.ratio(1, 8)? {
         builder = builder.max_inference(Duration::from_micros(input.arbitrary()?));
     }
+    if input.ratio(1, 8)? {
+        let policies = LatePolicy::ALL.map(|(_, policy)| policy);
+        builder = builder.late_policy(*input.choose(&policies)?).late_fade(extent(input)?);
+    }
+    if input.ratio(1, 8)? {
+        builder = builder.align_outputs(input.arbitrary()?).pre_roll(extent(input)?);
+    }
     Ok(builder)
 }
 
@@ -75,10 +82,13 @@ fn input_tensor(input: &mut Unstructured<'_>) -> Result<InputTensor> {
 
 fn output_tensor(input: &mut Unstructured<'_>) -> Result<OutputTensor> {
     let name = name(input)?;
-    let tensor = match input.int_in_range(0..=3)? {
+    let tensor = match input.int_in_range(0..=4)? {
         0 => OutputTensor::parameter(name),
         1 => OutputTensor::state(name),
         2 => OutputTensor::stream(name, extent(input)?).latency(input.arbitrary()?).channels(extent(input)?),
+        3 => OutputTensor::stream(name, extent(input)?)
+            .declared_latency(input.arbitrary()?)
+            .decay(extent(input)? as u64),
         _ => OutputTensor::stream(name, extent(input)?),
     };
     if input.ratio(1, 6)? { Ok(tensor.shape(shape(input)?)) } else { Ok(tensor) }
@@ -143,7 +153,8 @@ fn layout(input: &mut Unstructured<'_>) -> Result<Option<Layout>> {
 fn accepted(config: &InferenceConfig) {
     assert!((1..=MAX_ENGINES).contains(&config.engines()));
     assert!(config.blocking_ppm() <= 1_000_000);
-    assert!(config.max_catch_up() >= 1);
+    assert!(config.max_catch_up() <= MAX_CATCH_UP && config.late_fade() <= MAX_LATE_FADE);
+    assert!(config.pre_roll() <= MAX_EXTENT);
     assert!(!config.has_state() || config.engines() == 1);
     let mut streams = 0;
     for (i, tensor) in config.inputs().iter().enumerate() {
@@ -167,10 +178,12 @@ fn accepted(config: &InferenceConfig) {
         }
     }
     for tensor in config.outputs() {
-        if let OutputRole::Stream { hop, channels, .. } = &tensor.role {
+        if let OutputRole::Stream { hop, channels, latency, declared_latency, decay } = &tensor.role {
             streams += 1;
             assert!((1..=MAX_EXTENT).contains(hop));
             assert!(channels.is_none_or(|n| (1..=MAX_EXTENT).contains(&n)));
+            let most = MAX_EXTENT as u64;
+            assert!(*latency <= most && *decay <= most && declared_latency.is_none_or(|n| n <= most));
         }
     }
     assert!(streams > 0);

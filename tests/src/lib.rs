@@ -6,21 +6,31 @@
 pub struct FrontPage;
 
 mod gate;
+mod late;
+mod quick;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anira::backends::{FnBackend, Inputs, Outputs};
 use anira::prelude::*;
-use anira::traits::{DType, Signature, TensorInfo};
+use anira::traits::{DType, InferenceConfigBuilder, Signature, TensorInfo};
 
 pub use gate::Gate;
+pub use late::{Fading, Holding};
+pub use quick::{Quick, QuickEngine, QuickModel};
 
-/// A configuration of one stream in, one out, same hop, with a declared worst time.
+/// A configuration's builder, without a fade: late samples are silent from the first to the last, and the next is right.
+#[must_use]
+pub fn cut() -> InferenceConfigBuilder {
+    InferenceConfig::builder().late_fade(0)
+}
+
+/// A configuration of one stream in, one out, same hop, with a declared worst time. Late samples are silent, without a fade.
 #[must_use]
 pub fn plain(hop: usize, max_inference: Duration) -> InferenceConfig {
     valid(
-        InferenceConfig::builder()
+        cut()
             .input(InputTensor::stream("input", hop))
             .output(OutputTensor::stream("output", hop))
             .max_inference(max_inference)

@@ -1,4 +1,4 @@
-//! The project's own models on the embedded engine: what PyTorch says, over any blocks, bit for bit the same everywhere.
+//! The project's own models on the ONNX engines: what PyTorch says, over any blocks, bit for bit the same everywhere.
 
 #![allow(clippy::unwrap_used, reason = "a test's failure")]
 
@@ -48,12 +48,13 @@ impl Golden {
         })
     }
 
-    fn handler<S>(self, scheduler: S, engines: usize) -> InferenceHandler<Rten, HopProcessor, S>
+    fn handler<B, S>(self, backend: B, scheduler: S, engines: usize) -> InferenceHandler<B, HopProcessor, S>
     where
-        S: Scheduler<anira::EngineOf<Rten>>,
+        B: Backend,
+        S: Scheduler<anira::EngineOf<B>>,
     {
         let model = here().join("../models").join(format!("{}.onnx", self.name()));
-        let builder = InferenceHandler::builder(self.config(engines)).backend(Rten);
+        let builder = InferenceHandler::builder(self.config(engines)).backend(backend);
         valid(builder.source(ModelSource::file(model)).scheduler(scheduler).build())
     }
 
@@ -68,8 +69,8 @@ fn npy(name: &str) -> Vec<f32> {
 }
 
 /// Renders `input` in blocks of these sizes; what comes out, without the latency.
-fn render<S: Scheduler<anira::EngineOf<Rten>>>(
-    handler: &mut InferenceHandler<Rten, HopProcessor, S>,
+fn render<B: Backend, S: Scheduler<anira::EngineOf<B>>>(
+    handler: &mut InferenceHandler<B, HopProcessor, S>,
     input: &[f32],
     pattern: &[usize],
 ) -> Vec<f32> {
@@ -99,9 +100,9 @@ fn near(got: &[f32], right: &[f32], what: &str) {
 }
 
 /// The golden at one block size, then `samples` of it at each of the others, bit for bit the same.
-fn check(golden: Golden, whole: usize, samples: usize, patterns: &[Vec<usize>]) {
+fn check<B: Backend>(backend: B, golden: Golden, whole: usize, samples: usize, patterns: &[Vec<usize>]) {
     let (input, right) = (npy("input.npy"), golden.output());
-    let mut handler = golden.handler(Offline, 1);
+    let mut handler = golden.handler(backend, Offline, 1);
     let first = render(&mut handler, &input[..whole], &[512]);
     near(&first, &right, golden.name());
     for pattern in patterns {
@@ -113,9 +114,9 @@ fn check(golden: Golden, whole: usize, samples: usize, patterns: &[Vec<usize>]) 
 }
 
 /// As many samples on every scheduler, each bit for bit the same as in the caller's own thread.
-fn check_schedulers(golden: Golden, samples: usize, engines: &[usize]) {
+fn check_schedulers<B: Backend + Copy>(backend: B, golden: Golden, samples: usize, engines: &[usize]) {
     let input = &npy("input.npy")[..samples];
-    let first = render(&mut golden.handler(Offline, 1), input, &[441]);
+    let first = render(&mut golden.handler(backend, Offline, 1), input, &[441]);
     let same = |output: Vec<f32>, what: &str| {
         // The latency of other schedulers may differ, not what comes after it.
         let len = output.len().min(first.len());
@@ -123,42 +124,54 @@ fn check_schedulers(golden: Golden, samples: usize, engines: &[usize]) {
         assert_same(&output[..len], &first[..len], format_args!("{} on {what}", golden.name()));
     };
     for &engines in engines {
-        same(render(&mut golden.handler(Pool::shared(), engines), input, &[441]), "the shared pool");
+        same(render(&mut golden.handler(backend, Pool::shared(), engines), input, &[441]), "the shared pool");
         let pool = valid(Pool::builder().threads(4).build());
-        same(render(&mut golden.handler(pool, engines), input, &[441, 7, 1000]), "four threads");
-        same(render(&mut golden.handler(valid(Driven::new(2)), engines), input, &[441]), "driven");
+        same(render(&mut golden.handler(backend, pool, engines), input, &[441, 7, 1000]), "four threads");
+        same(render(&mut golden.handler(backend, valid(Driven::new(2)), engines), input, &[441]), "driven");
     }
-}
-
-#[test]
-fn gain_agrees_over_all_blocks() {
-    check(Golden::Gain, ALL, ALL, &patterns());
-}
-
-#[test]
-fn gain_agrees_on_all_schedulers() {
-    check_schedulers(Golden::Gain, ALL, &[1, 2]);
 }
 
 /// Samples of the golden input.
 const ALL: usize = 24_001;
 
-#[test]
-fn lstm_agrees_over_all_blocks() {
-    check(Golden::Lstm, ALL, ALL, &patterns());
+macro_rules! suite {
+    ($engine:ident, $backend:expr) => {
+        mod $engine {
+            use super::*;
+
+            #[test]
+            fn gain_agrees_over_all_blocks() {
+                check($backend, Golden::Gain, ALL, ALL, &patterns());
+            }
+
+            #[test]
+            fn gain_agrees_on_all_schedulers() {
+                check_schedulers($backend, Golden::Gain, ALL, &[1, 2]);
+            }
+
+            #[test]
+            fn lstm_agrees_over_all_blocks() {
+                check($backend, Golden::Lstm, ALL, ALL, &patterns());
+            }
+
+            #[test]
+            fn lstm_agrees_on_all_schedulers() {
+                check_schedulers($backend, Golden::Lstm, ALL, &[1]);
+            }
+
+            #[test]
+            fn tcn_agrees_over_all_blocks() {
+                check($backend, Golden::Tcn, ALL, 8_000, &patterns());
+            }
+
+            #[test]
+            fn tcn_agrees_on_all_schedulers() {
+                check_schedulers($backend, Golden::Tcn, 8_000, &[1, 2]);
+            }
+        }
+    };
 }
 
-#[test]
-fn lstm_agrees_on_all_schedulers() {
-    check_schedulers(Golden::Lstm, ALL, &[1]);
-}
-
-#[test]
-fn tcn_agrees_over_all_blocks() {
-    check(Golden::Tcn, ALL, 8_000, &patterns());
-}
-
-#[test]
-fn tcn_agrees_on_all_schedulers() {
-    check_schedulers(Golden::Tcn, 8_000, &[1, 2]);
-}
+suite!(rten, Rten);
+#[cfg(feature = "onnxruntime")]
+suite!(onnxruntime, OnnxRuntime);

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use anira::LateBlock;
 use anira::prelude::*;
-use anira_tests::{Gate, Random, backend, mono, settle, signature, valid};
+use anira::traits::InferenceConfigBuilder;
+use anira_tests::{Gate, Quick, Random, backend, mono, settle, signature, valid};
 use assert_no_alloc::{AllocDisabler, assert_no_alloc, violation_count};
 
 #[global_allocator]
@@ -192,6 +194,82 @@ fn with_readings_that_wait_a_part_of_the_block() {
     for _ in 0..200 {
         free_of_allocation("process", || audio.process(&mut [&mut block[..]]));
     }
+}
+
+/// Everything with this in place of late samples: while the model answers, and while it does not.
+fn check_late<B: Backend>(
+    late: impl FnOnce(InferenceConfigBuilder) -> anira::Builder<B, HopProcessor, Pool>,
+) -> Control {
+    let config = InferenceConfig::builder()
+        .input(InputTensor::stream("input", HOP))
+        .output(OutputTensor::stream("output", HOP))
+        .max_inference(Duration::from_micros(500));
+    let driven = valid(Driven::new(1));
+    let mut driver = driven.driver();
+    let mut handler = valid(late(config).scheduler(driven).build());
+    let Prepared { mut audio, .. } = valid(handler.prepare(&HostConfig::varying(48_000.0, 100).channels(2)));
+    let mut round = 0;
+    everything(&mut audio, 2, || {
+        round += 1;
+        while round % 10 < 6 && driver.run_one() {}
+    });
+    free_of_allocation("drop", || drop(audio));
+    let told = handler.control().telemetry();
+    assert!(told.late_samples > 0 && told.done > 0, "{told:?}");
+    handler.control()
+}
+
+fn copying() -> impl Backend {
+    mono(HOP, |x, y| {
+        y.copy_from_slice(x);
+        Ok(())
+    })
+}
+
+#[test]
+fn with_every_policy_for_what_is_late() {
+    for (_, policy) in LatePolicy::ALL {
+        for fade in [0, 64, 300] {
+            check_late(|config| {
+                let config = config.late_policy(policy).late_fade(fade);
+                InferenceHandler::builder(valid(config.build())).backend(copying())
+            });
+        }
+    }
+}
+
+#[test]
+fn with_a_function_for_what_is_late() {
+    check_late(|config| {
+        let builder = InferenceHandler::builder(valid(config.build())).backend(copying());
+        builder.late_function(|| |late: &LateBlock<'_>, out: &mut [f32]| out.copy_from_slice(late.input))
+    });
+}
+
+#[test]
+fn with_a_second_model_for_what_is_late() {
+    // One that works, one that remembers, one that fails.
+    let told = check_late(|config| {
+        let builder = InferenceHandler::builder(valid(config.build())).backend(copying());
+        builder.fallback(Fallback::new(Bypass))
+    });
+    assert!(told.telemetry().stood_in > 0);
+    let told = check_late(|config| {
+        let own = config.clone().input(InputTensor::state("z_in", "z_out"));
+        let builder = InferenceHandler::builder(valid(config.build())).backend(copying());
+        builder.fallback(Fallback::new(Bypass).config(valid(own.build())))
+    });
+    assert!(told.telemetry().stood_in > 0);
+    let told = check_late(|config| {
+        let mut runs = 0;
+        let fails = mono(HOP, move |_, _| {
+            runs += 1;
+            if runs % 2 == 0 { Err(Error::new(ErrorKind::Engine, "on purpose")) } else { Ok(()) }
+        });
+        let fails = Fallback::new(Quick(fails));
+        InferenceHandler::builder(valid(config.build())).backend(copying()).fallback(fails)
+    });
+    assert!(told.telemetry().stand_in_failed > 0);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod call;
 mod features;
 mod loom;
 mod mutation;
+mod native;
 mod plan;
 mod runner;
 mod shuttle;
@@ -26,7 +27,7 @@ use crate::workspace::Workspace;
 
 /// Checks, tests and documents anira.
 ///
-/// Needs cargo and nothing else: a missing rustfmt or clippy is installed through rustup. Every command that is run is
+/// Needs cargo and nothing else but for `native`: a missing rustfmt or clippy is installed through rustup. Every command that is run is
 /// shown first, so that it can be repeated by hand. With CI=true, Cargo.lock is taken as it is (--locked).
 ///
 /// Exit code: 0 all passed, 1 a step failed, 2 the command line is wrong.
@@ -66,6 +67,20 @@ enum Verb {
     /// depend on whom, how long files are, ignored tests without a reason, unfinished work, paths of somebody's
     /// machine, line endings, what a crate's manifest has to hold, and that the README's first commands exist.
     Tidy,
+    /// Lays the native engines' libraries into `.native`, where builds and runs look for them.
+    ///
+    /// Downloads each from its registry by the ordinary client (pip for wheels, cargo for crates), compares its hash with the
+    /// one in xtask/src/native/table.rs, and unpacks what is needed. What is there already is verified by its hash and left
+    /// alone. `.cargo/config.toml` sets the variables that builds and runs read to places in `.native`; a variable of your own
+    /// wins: ORT_DYLIB_PATH; LIBTORCH; TFLITEC_PREBUILT_PATH and TFLITEC_HEADER_DIR; LITERT_LIB_DIR.
+    ///
+    /// Needs python3 with pip and gcc, and for building with TensorFlow Lite libssl-dev and pkg-config as well. Only Linux on x86-64
+    /// is known; elsewhere install the libraries yourself and set the variables. All together: 606 MB to download,
+    /// 588 MB on disk.
+    ///
+    /// What cannot be had is skipped with a line that says so; with CI=true, or named by --engine, it is an error. A file with
+    /// another hash than expected is always an error.
+    Native(native::Native),
     /// Measures what anira costs on this machine: `audio`, `wake`, `idle`, `load`; `cargo xtask bench --help` says more.
     ///
     /// Builds the program `anira-bench`, optimised, and hands everything behind the verb to it. docs/benchmarks.md says what
@@ -153,6 +168,7 @@ fn run(verb: &Verb, workspace: &Workspace) -> anyhow::Result<bool> {
         Verb::Test(steps) => Ok(go(&plan::test(), steps, workspace)),
         Verb::Doc { open } => plan::doc(workspace, *open).map(|()| true),
         Verb::Tidy => tidy::run(workspace).map(|()| true),
+        Verb::Native(options) => native::run(workspace, options),
         Verb::Bench { arguments } => {
             let run: [OsString; 5] =
                 ["--release", "--quiet", "--package", "anira-bench", "--"].map(Into::into);

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 
 mod configuration;
+mod doctor;
 mod files;
 mod golden;
 mod help;
@@ -11,4 +12,5 @@ mod inspect;
 mod options;
 mod program;
 mod run;
+mod schema;
 mod sound;

@@ -156,13 +156,31 @@ fn blocks_that_cannot_be_are_refused() {
 #[test]
 fn engines_that_are_not_built_name_their_feature() {
     let studio = Studio::new();
-    for engine in ["native", "onnxruntime", "torch", "tflite", "litert"] {
+    let engines = [
+        ("native", false),
+        ("onnxruntime", cfg!(feature = "onnxruntime")),
+        ("torch", cfg!(feature = "torch")),
+        ("tflite", cfg!(feature = "tflite")),
+        ("litert", cfg!(feature = "litert")),
+    ];
+    for (engine, _) in engines.into_iter().filter(|(_, built)| !built) {
         studio.gain(&["--engine", engine]).refused(2, &["not built", &format!("feature `{engine}`")]);
     }
-    let torch = studio.folder.write("amp.pt", b"");
-    studio.process(&torch, &[]).refused(2, &["feature `torch`"]);
+    if !cfg!(feature = "torch") {
+        let torch = studio.folder.write("amp.pt", b"");
+        studio.process(&torch, &[]).refused(2, &["feature `torch`"]);
+    }
     let unknown = studio.folder.write("amp.h5", b"");
     studio.process(&unknown, &[]).refused(2, &["amp.h5", "ending", ".onnx"]);
+}
+
+#[cfg(feature = "onnxruntime")]
+#[test]
+fn onnx_runtime_runs_when_it_is_asked_for() {
+    let studio = Studio::new();
+    let report = studio.gain(&["--engine", "onnxruntime", "--json"]).ok().json();
+    assert_eq!(report["engine"], "onnxruntime");
+    studio.wrote_halves();
 }
 
 #[test]
@@ -196,7 +214,9 @@ fn a_configuration_takes_the_models_place_or_stands_beside_it() {
         std::fs::read_to_string(&config).unwrap().replace("[engine.rten]", "[engine.torch]"),
     );
     studio.process(&model, &["--config", &without]).ok();
-    studio.process(&without, &[]).refused(2, &["feature `torch`"]);
+    if !cfg!(feature = "torch") {
+        studio.process(&without, &[]).refused(2, &["feature `torch`"]);
+    }
     studio.process(&config, &["--config", &without]).refused(2, &["--config", "one configuration"]);
 }
 

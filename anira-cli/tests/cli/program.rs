@@ -13,12 +13,13 @@ pub(crate) struct Done {
 
 /// Runs `anira` with these arguments in this folder.
 pub(crate) fn anira_in(folder: &Path, args: &[&str]) -> Done {
-    let output = Command::new(env!("CARGO_BIN_EXE_anira")).args(args).current_dir(folder).output().unwrap();
-    Done {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    Done::of(Command::new(env!("CARGO_BIN_EXE_anira")).args(args).current_dir(folder))
+}
+
+/// Runs `anira` with these arguments and this variable.
+#[cfg(feature = "onnxruntime")]
+pub(crate) fn anira_with(variable: &str, value: &str, args: &[&str]) -> Done {
+    Done::of(Command::new(env!("CARGO_BIN_EXE_anira")).args(args).env(variable, value))
 }
 
 /// Runs `anira` with these arguments.
@@ -27,6 +28,15 @@ pub(crate) fn anira(args: &[&str]) -> Done {
 }
 
 impl Done {
+    fn of(command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// It went well.
     #[track_caller]
     pub(crate) fn ok(self) -> Self {

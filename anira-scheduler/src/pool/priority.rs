@@ -81,8 +81,13 @@ fn set_realtime(level: u8) -> Result<(), String> {
     };
     let value = ThreadPriorityValue::try_from(level).map_err(|e| format!("{e:?}"))?;
     let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
-    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Crossplatform(value), policy)
-        .map_err(|e| format!("{e:?}"))
+    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Crossplatform(value), policy).map_err(
+        |error| match error {
+            // The bare number says nothing to people.
+            thread_priority::Error::OS(code) => std::io::Error::from_raw_os_error(code).to_string(),
+            other => format!("{other:?}"),
+        },
+    )
 }
 
 #[cfg(not(unix))]

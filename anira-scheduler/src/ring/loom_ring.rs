@@ -362,3 +362,37 @@ fn a_slot_is_submitted_over_an_abandoned_one() {
         assert_eq!(got, if reused { vec![7, 8] } else { vec![7] });
     });
 }
+
+/// A control thread waits until what was submitted has ended, also what a reset gave up: then no worker is inside, and all that
+/// those did is seen. Two threads, one slot.
+#[test]
+fn after_a_quiesce_nothing_runs() {
+    for reset in [false, true] {
+        loom::model(move || {
+            let mut producer = producer(2, 1);
+            assert!(push(&mut producer, 1));
+            let (ring, inside) = (producer.ring().clone(), Arc::new(AtomicBool::new(false)));
+            let worker = thread::spawn({
+                let (ring, inside) = (ring.clone(), inside.clone());
+                move || {
+                    if let Some(claim) = ring.claim() {
+                        // Relaxed: only the slot's own words may order this.
+                        inside.store(true, Ordering::Relaxed);
+                        inside.store(false, Ordering::Relaxed);
+                        run(claim);
+                    }
+                }
+            });
+            if reset {
+                producer.reset();
+            }
+            let published = ring.published();
+            assert_eq!(published, 1);
+            while ring.is_busy_before(published) {
+                thread::yield_now();
+            }
+            assert!(!inside.load(Ordering::Relaxed), "a worker is inside, or seems to be");
+            worker.join().unwrap();
+        });
+    }
+}

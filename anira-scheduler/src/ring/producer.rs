@@ -101,6 +101,12 @@ impl<T, X> Producer<T, X> {
         self.next - self.collected
     }
 
+    /// Samples of stream `stream` since this generation began.
+    #[must_use]
+    pub fn taken_in(&self, stream: usize) -> u64 {
+        self.streams.get(stream).map_or(0, |s| s.position - s.base)
+    }
+
     /// Samples that stream `stream` has beyond the hops submitted so far.
     #[must_use]
     pub fn buffered(&self, stream: usize) -> u64 {
@@ -289,6 +295,16 @@ impl<T, X> Producer<T, X> {
         self.hop - 1
     }
 
+    /// Whether [`collect`](Self::collect) would find anything but [`Collected::Pending`].
+    #[must_use]
+    pub fn is_head_finished(&self) -> bool {
+        let Some(slot) = self.ring.slot(self.collected) else { return true };
+        // Relaxed: `collect` looks again, with the acquire that counts.
+        let state = State::of(slot.state.load(Ordering::Relaxed));
+        let pending = state.phase == Phase::Submitted || state.is_claimed();
+        self.collected >= self.next || state.index != self.collected || !pending
+    }
+
     /// Takes the oldest result, if it is there.
     pub fn collect(&mut self) -> Collected<'_, T, X> {
         while self.collected < self.next {
@@ -360,10 +376,11 @@ impl<T, X> Producer<T, X> {
         taken as u64
     }
 
-    /// Whether a worker is still in a slot that a reset abandoned.
+    /// Whether a worker is still in a slot that a reset abandoned. A look at each slot.
     #[must_use]
     pub fn has_stragglers(&self) -> bool {
         self.ring.slots.iter().any(|slot| {
+            // Relaxed: only whether; nothing of the slot is touched.
             let state = State::of(slot.state.load(Ordering::Relaxed));
             state.is_claimed() && state.index < self.collected
         })

@@ -114,6 +114,24 @@ impl<T, X> Ring<T, X> {
         })
     }
 
+    /// Slots published so far. Any thread.
+    #[must_use]
+    pub fn published(&self) -> u64 {
+        // Acquire pairs with the release in `publish`: the states of these indices are seen.
+        self.submitted.load(Ordering::Acquire)
+    }
+
+    /// Whether a slot of the first `published` waits for a worker or is in a worker's hands, one that a reset gave up included.
+    /// Any thread; a look at each slot.
+    #[must_use]
+    pub fn is_busy_before(&self, published: u64) -> bool {
+        self.slots.iter().any(|slot| {
+            // Acquire pairs with the release in `Claim::finish`: for who sees the end, all that the worker did is over.
+            let state = State::of(slot.state.load(ordering("quiesce-relaxed", Ordering::Acquire)));
+            state.index < published && (state.is_claimed() || state.phase == Phase::Submitted)
+        })
+    }
+
     /// Claims the oldest published slot and a free executor, or nothing. Any number of threads; lock-free.
     pub fn claim(&self) -> Option<Claim<'_, T, X>> {
         loop {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    InferenceConfig, InputRole, InputTensor, MAX_CATCH_UP, MAX_ENGINES, MAX_EXTENT, OutputRole, OutputTensor,
+    InferenceConfig, InputRole, InputTensor, LatePolicy, MAX_CATCH_UP, MAX_ENGINES, MAX_EXTENT,
+    MAX_LATE_FADE, OutputRole, OutputTensor,
 };
 use crate::{Error, Result};
 
@@ -27,6 +28,9 @@ impl InferenceConfigBuilder {
             sample_rate: None,
             max_catch_up: 4,
             align_outputs: false,
+            late_policy: LatePolicy::default(),
+            late_fade: 64,
+            pre_roll: 0,
         };
         Self { config, blocking_ratio: 0.0 }
     }
@@ -87,7 +91,9 @@ impl InferenceConfigBuilder {
         self
     }
 
-    /// Hops that may wait although their time has passed; 4 unless set.
+    /// Hops that may wait although their time has passed, so that a model that remembers hears them; 4 unless set. Where more
+    /// would wait, all whose time has passed are dropped until the stream is on time again. A model without state never runs
+    /// them. A worker that is busy takes a while to work them off: at 90 % load, nine hops for each.
     #[must_use]
     pub fn max_catch_up(mut self, hops: usize) -> Self {
         self.config.max_catch_up = hops;
@@ -99,6 +105,28 @@ impl InferenceConfigBuilder {
     #[must_use]
     pub fn align_outputs(mut self, align: bool) -> Self {
         self.config.align_outputs = align;
+        self
+    }
+
+    /// What is heard in place of samples that came late; silence unless set.
+    #[must_use]
+    pub fn late_policy(mut self, policy: LatePolicy) -> Self {
+        self.config.late_policy = policy;
+        self
+    }
+
+    /// Samples of the fade between the model's output and what stands in for it; 64 unless set, 0 for a cut.
+    #[must_use]
+    pub fn late_fade(mut self, samples: usize) -> Self {
+        self.config.late_fade = samples;
+        self
+    }
+
+    /// Samples of silence, of input stream 0, that the model hears before a stream begins, rounded up to whole hops, with its
+    /// parameters at their defaults; 0 unless set. A model whose state is at rest only after a while needs them.
+    #[must_use]
+    pub fn pre_roll(mut self, samples: usize) -> Self {
+        self.config.pre_roll = samples;
         self
     }
 
@@ -129,10 +157,15 @@ impl InferenceConfigBuilder {
         if config.warm_up > 100_000 {
             return Err(Error::config("warm_up", config.warm_up, "from 0 to 100000 inferences"));
         }
-        if !(1..=MAX_CATCH_UP).contains(&config.max_catch_up) {
-            let right = format_args!("from 1 to {MAX_CATCH_UP} hops");
+        if config.max_catch_up > MAX_CATCH_UP {
+            let right = format_args!("from 0 to {MAX_CATCH_UP} hops");
             return Err(Error::config("max_catch_up", config.max_catch_up, right));
         }
+        if config.late_fade > MAX_LATE_FADE {
+            let right = format_args!("from 0 to {MAX_LATE_FADE} samples");
+            return Err(Error::config("late_fade", config.late_fade, right));
+        }
+        check_extent("pre_roll", config.pre_roll, 0)?;
         if config.sample_rate.is_some_and(|hz| !(hz.is_finite() && (1.0..=10e6).contains(&hz))) {
             let value = config.sample_rate.unwrap_or_default();
             return Err(Error::config("sample_rate", value, "from 1 to 10000000 Hz"));
@@ -213,12 +246,13 @@ impl InferenceConfig {
 
     fn check_output_role(&self, name: &str, role: &OutputRole) -> Result<()> {
         match role {
-            OutputRole::Stream { hop, channels, latency, declared_latency } => {
+            OutputRole::Stream { hop, channels, latency, declared_latency, decay } => {
                 check_extent("hop", *hop, 1)?;
                 check_extent("channels", channels.unwrap_or(1), 1)?;
                 let samples = |latency: u64| usize::try_from(latency).unwrap_or(usize::MAX);
                 check_extent("latency", samples(*latency), 0)?;
-                check_extent("declared_latency", samples(declared_latency.unwrap_or(0)), 0)
+                check_extent("declared_latency", samples(declared_latency.unwrap_or(0)), 0)?;
+                check_extent("decay", samples(*decay), 0)
             }
             OutputRole::Parameter => Ok(()),
             OutputRole::State if self.inputs.iter().any(|t| feeds(t, name)) => Ok(()),
@@ -314,7 +348,8 @@ mod tests {
         refused(plain().sample_rate(0.0), &["sample_rate", "is 0"]);
         refused(plain().max_inference(Duration::from_secs(4000)), &["max_inference"]);
         refused(plain().warm_up(1_000_000), &["warm_up", "1000000"]);
-        refused(plain().max_catch_up(0), &["max_catch_up", "is 0"]);
+        refused(plain().late_fade(MAX_LATE_FADE + 1), &["late_fade", "1048577", "1048576"]);
+        refused(plain().pre_roll(MAX_EXTENT + 1), &["pre_roll", "16777217", "16777216"]);
         refused(plain().max_catch_up(1025), &["max_catch_up", "1025", "1024"]);
         refused(plain().input(InputTensor::stream("z", 0)), &["input `z`", "hop", "is 0"]);
         refused(plain().input(InputTensor::stream("z", MAX_EXTENT + 1)), &["hop", "16777217"]);

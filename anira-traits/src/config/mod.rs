@@ -4,10 +4,12 @@
 //! is built.
 
 mod builder;
+mod late;
 mod layout;
 mod tensor;
 
 pub use builder::InferenceConfigBuilder;
+pub use late::LatePolicy;
 pub use layout::{Axis, Layout};
 pub use tensor::{InputRole, InputTensor, OutputRole, OutputTensor};
 
@@ -21,6 +23,9 @@ pub const MAX_ENGINES: usize = 64;
 
 /// The most hops that may wait although their time has passed: each costs a hop of input memory.
 pub const MAX_CATCH_UP: usize = 1024;
+
+/// The longest fade between an output and what stands in for it, in samples.
+pub const MAX_LATE_FADE: usize = 1 << 20;
 
 /// Which tensors a model has, what they mean, how long an inference may take. See [`InferenceConfig::builder`].
 ///
@@ -49,6 +54,9 @@ pub struct InferenceConfig {
     sample_rate: Option<f64>,
     max_catch_up: usize,
     align_outputs: bool,
+    late_policy: LatePolicy,
+    late_fade: usize,
+    pre_roll: usize,
 }
 
 impl InferenceConfig {
@@ -113,7 +121,8 @@ impl InferenceConfig {
         self.sample_rate
     }
 
-    /// Hops that may wait although their time has passed; older ones are dropped.
+    /// Hops that may wait although their time has passed; older ones are dropped. Only a model that remembers runs them at all,
+    /// so that its state goes on: without state, a hop whose time has passed is dropped at once.
     #[must_use]
     pub fn max_catch_up(&self) -> usize {
         self.max_catch_up
@@ -123,6 +132,24 @@ impl InferenceConfig {
     #[must_use]
     pub fn align_outputs(&self) -> bool {
         self.align_outputs
+    }
+
+    /// What is heard in place of samples that came late.
+    #[must_use]
+    pub fn late_policy(&self) -> LatePolicy {
+        self.late_policy
+    }
+
+    /// Samples, of each output stream, of the fade between the model's output and what stands in for it.
+    #[must_use]
+    pub fn late_fade(&self) -> usize {
+        self.late_fade
+    }
+
+    /// Samples of silence, of input stream 0, that the model has heard before a stream begins.
+    #[must_use]
+    pub fn pre_roll(&self) -> usize {
+        self.pre_roll
     }
 
     /// Whether any input is a state that the library feeds back.

@@ -48,6 +48,8 @@ pub enum OutputRole {
         latency: u64,
         /// The latency that the host is told, in samples of this stream; `None`: the smallest that holds.
         declared_latency: Option<u64>,
+        /// How long the model sounds on after the last input that its context holds, in samples of this stream.
+        decay: u64,
     },
     /// Read by the user after an inference.
     Parameter,
@@ -170,7 +172,10 @@ impl OutputTensor {
     /// A stream that yields `hop` samples per channel and inference.
     #[must_use]
     pub fn stream(name: impl Into<String>, hop: usize) -> Self {
-        Self::new(name, OutputRole::Stream { hop, channels: None, latency: 0, declared_latency: None })
+        Self::new(
+            name,
+            OutputRole::Stream { hop, channels: None, latency: 0, declared_latency: None, decay: 0 },
+        )
     }
 
     /// A tensor that the user may read after an inference.
@@ -209,6 +214,17 @@ impl OutputTensor {
     pub fn declared_latency(mut self, samples: u64) -> Self {
         if let OutputRole::Stream { declared_latency, .. } = &mut self.role {
             *declared_latency = Some(samples);
+        }
+        self
+    }
+
+    /// The same stream, on which the model sounds on for this many samples after the last input that its context holds: what a
+    /// state rings, which nobody can read off a model. It makes the tail longer, nothing else. Other roles are left as
+    /// they are.
+    #[must_use]
+    pub fn decay(mut self, samples: u64) -> Self {
+        if let OutputRole::Stream { decay, .. } = &mut self.role {
+            *decay = samples;
         }
         self
     }

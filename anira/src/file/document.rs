@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::scalar::OptionValue;
+use super::scalar::{LateKind, OptionValue};
 use super::tensor::{InputEntry, OutputEntry};
 
 /// The version of the format that this crate reads and writes.
@@ -14,31 +14,54 @@ pub const VERSION: u32 = 1;
 /// A configuration file: read, written, and [resolved](Self::resolve) for one engine. See the
 /// [module](crate::file).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = super::schema::file))]
 #[serde(deny_unknown_fields)]
 pub struct ConfigFile {
+    /// The version of this format: 1.
     pub(super) version: u32,
+    /// The model's name, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
+    /// Hz: the rate that the model was made for; another one is refused. Any rate if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sample_rate: Option<f64>,
+    /// Milliseconds: the longest that one inference takes. It decides the latency, and real time needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) max_inference_ms: Option<f64>,
+    /// Inferences on silence before the first real one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) warm_up: Option<u32>,
+    /// Inferences that may run at once; 1 for a model with state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) engines: Option<usize>,
+    /// Share of a block's time that a callback may wait for results.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) blocking_ratio: Option<f64>,
+    /// Before other sessions (higher) or after them (lower).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) priority: Option<i32>,
+    /// Hops that may wait although their time has passed; older ones are dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) max_catch_up: Option<usize>,
+    /// Whether all output streams are delayed by the same time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) align_outputs: Option<bool>,
+    /// What is heard in place of late samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) late_policy: Option<LateKind>,
+    /// Samples of the fade between the model's output and what stands in for it; 0 for a cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) late_fade: Option<usize>,
+    /// Samples of silence that the model hears before a stream begins, rounded up to whole hops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) pre_roll: Option<usize>,
+    /// A model file for each engine, by its name: native, rten, onnxruntime, torch, tflite, litert, bypass, or a backend of your own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) engine: BTreeMap<String, EngineEntry>,
+    /// What each input tensor is; all of a model's inputs are listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) input: Vec<InputEntry>,
+    /// What each output tensor is; one that is not listed is ignored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) output: Vec<OutputEntry>,
     /// The file it was read from, for messages.
@@ -48,26 +71,35 @@ pub struct ConfigFile {
 
 /// `[engine.NAME]`: the model file for one engine, its options, and where its tensors differ.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = super::schema::engine))]
 #[serde(deny_unknown_fields)]
 pub(super) struct EngineEntry {
+    /// The model file; a relative path starts at the configuration's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) file: Option<PathBuf>,
+    /// What this engine alone understands; an option that it does not know is refused.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) options: BTreeMap<String, OptionValue>,
+    /// Where this engine's file differs, by the `name` of the input tensor.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) input: BTreeMap<String, Override>,
+    /// Where this engine's file differs, by the `name` of the output tensor.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) output: BTreeMap<String, Override>,
 }
 
 /// `[engine.NAME.input.TENSOR]`: what differs for this engine's model file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = super::schema::place))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Override {
+    /// The tensor's name in this engine's file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
+    /// Extents, outermost first, at most 2^31 elements.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) shape: Option<Vec<usize>>,
+    /// One letter per dimension, outermost first: N rows, C channels, T time. For streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) layout: Option<String>,
 }

@@ -43,6 +43,8 @@ mod document;
 mod parse;
 mod resolve;
 mod scalar;
+#[cfg(feature = "schema")]
+mod schema;
 mod tensor;
 #[cfg(test)]
 mod tests;

@@ -9,9 +9,6 @@ use anira_traits::{Error, InferenceConfig, ModelSource, Result};
 use super::document::{EngineEntry, Override};
 use super::{ConfigFile, VERSION};
 
-/// Memory is kept for every hop that may wait: a file may not ask for all there is.
-const MOST_CATCH_UP: usize = 1024;
-
 /// What a configuration file says for one engine.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -87,14 +84,16 @@ impl ConfigFile {
             builder = builder.sample_rate(hertz);
         }
         if let Some(hops) = self.max_catch_up {
-            if !(1..=MOST_CATCH_UP).contains(&hops) {
-                return Err(Error::config(
-                    "max_catch_up",
-                    hops,
-                    format_args!("from 1 to {MOST_CATCH_UP} hops"),
-                ));
-            }
             builder = builder.max_catch_up(hops);
+        }
+        if let Some(policy) = self.late_policy {
+            builder = builder.late_policy(policy.into());
+        }
+        if let Some(samples) = self.late_fade {
+            builder = builder.late_fade(samples);
+        }
+        if let Some(samples) = self.pre_roll {
+            builder = builder.pre_roll(samples);
         }
         builder = builder.align_outputs(self.align_outputs.unwrap_or(false));
         builder.build()

@@ -1,9 +1,11 @@
 //! Values that a file may spell in several ways: one number or many, and options of any simple type.
 
+use anira_traits::LatePolicy;
 use serde::{Deserialize, Serialize};
 
 /// One number for all elements, or a list with one per element. True counts as 1, false as 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "must be a number, true, false or a list of these")]
 pub(super) enum Numbers {
     One(Number),
@@ -12,6 +14,7 @@ pub(super) enum Numbers {
 
 /// A number, or a boolean that stands for one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "must be a number, true or false")]
 pub(super) enum Number {
     Bool(bool),
@@ -45,8 +48,40 @@ impl Numbers {
     }
 }
 
+/// What is heard in place of late samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LateKind {
+    /// Zeros.
+    Silence,
+    /// The input, delayed by the reported latency.
+    Dry,
+    /// The last whole hop that was heard, over and over.
+    Hold,
+}
+
+impl From<LateKind> for LatePolicy {
+    fn from(kind: LateKind) -> Self {
+        match kind {
+            LateKind::Silence => Self::Silence,
+            LateKind::Dry => Self::Dry,
+            LateKind::Hold => Self::Hold,
+        }
+    }
+}
+
+impl LateKind {
+    /// As a file would say it; `None` where that is what it means by saying nothing.
+    pub(super) fn of(policy: LatePolicy) -> Option<Self> {
+        let kinds = [Self::Silence, Self::Dry, Self::Hold];
+        kinds.into_iter().find(|kind| LatePolicy::from(*kind) == policy && policy != LatePolicy::default())
+    }
+}
+
 /// An engine's option; backends read its text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "must be a string, a number, true or false")]
 pub(super) enum OptionValue {
     Bool(bool),
@@ -68,19 +103,28 @@ impl OptionValue {
 
 /// What an input tensor is to the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum InputKind {
+    /// Audio, hop by hop.
     Stream,
+    /// A knob: set from any thread, applied from the next hop on.
     Parameter,
+    /// What an inference tells the next one.
     State,
+    /// An input that never changes.
     Constant,
 }
 
 /// What an output tensor is to the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum OutputKind {
+    /// Audio, hop by hop.
     Stream,
+    /// A reading after each inference.
     Parameter,
+    /// What an inference tells the next one.
     State,
 }

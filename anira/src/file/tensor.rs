@@ -8,50 +8,76 @@ use super::scalar::{InputKind, Numbers, OutputKind};
 
 /// `[[input]]`. Which fields may stand here is decided by the role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = super::schema::input))]
 #[serde(deny_unknown_fields)]
 pub(super) struct InputEntry {
+    /// The tensor's name.
     pub(super) name: String,
+    /// What the tensor is to the stream. It decides which other keys belong here.
     pub(super) role: InputKind,
+    /// Samples per channel that are new in each inference. For streams, which need it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hop: Option<usize>,
+    /// Past samples before the hop; what the tensor has room for if left out. For streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) context: Option<usize>,
+    /// Channels; the tensor's if left out. For streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) channels: Option<usize>,
+    /// One letter per dimension, outermost first: N rows, C channels, T time. Guessed if left out: time is the longest. For streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) layout: Option<String>,
+    /// Extents, outermost first, at most 2^31 elements. The model's if left out; needed where that leaves several open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) shape: Option<Vec<usize>>,
+    /// A number for all elements, or one per element. For parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) default: Option<Numbers>,
+    /// The `name` of the output that feeds this state, which needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) from: Option<String>,
+    /// A number for all elements, or one per element; zeros if left out. For states.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) initial: Option<Numbers>,
+    /// A number for all elements, or one per element. For constants, which need it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) values: Option<Numbers>,
+    /// The name in the model files, where it is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) model_name: Option<String>,
 }
 
 /// `[[output]]`. Which fields may stand here is decided by the role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = super::schema::output))]
 #[serde(deny_unknown_fields)]
 pub(super) struct OutputEntry {
+    /// The tensor's name.
     pub(super) name: String,
+    /// What the tensor is to the stream. It decides which other keys belong here.
     pub(super) role: OutputKind,
+    /// Samples per channel that each inference yields. For streams, which need it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hop: Option<usize>,
+    /// Channels; the tensor's if left out. For streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) channels: Option<usize>,
+    /// Samples: the delay of the model itself. For streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) latency: Option<u64>,
+    /// Samples: the whole latency, `latency` included, that the host is told and that is kept; the smallest that holds if left out. For streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) declared_latency: Option<u64>,
+    /// Samples that the model still sounds after its input has ended. For streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) decay: Option<u64>,
+    /// One letter per dimension, outermost first: N rows, C channels, T time. Guessed if left out: time is the longest. For streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) layout: Option<String>,
+    /// Extents, outermost first, at most 2^31 elements. The model's if left out; needed where that leaves several open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) shape: Option<Vec<usize>>,
+    /// The name in the model files, where it is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) model_name: Option<String>,
 }
@@ -167,10 +193,13 @@ impl OutputEntry {
             ("channels", self.channels.is_some()),
             ("latency", self.latency.is_some()),
             ("declared_latency", self.declared_latency.is_some()),
+            ("decay", self.decay.is_some()),
             ("layout", self.layout.is_some() || over.is_some_and(|o| o.layout.is_some())),
         ];
         let (role, belonging): (_, &[&str]) = match self.role {
-            OutputKind::Stream => ("stream", &["hop", "channels", "latency", "declared_latency", "layout"]),
+            OutputKind::Stream => {
+                ("stream", &["hop", "channels", "latency", "declared_latency", "decay", "layout"])
+            }
             OutputKind::Parameter => ("parameter", &[]),
             OutputKind::State => ("state", &[]),
         };
@@ -181,6 +210,7 @@ impl OutputEntry {
                 channels: self.channels,
                 latency: self.latency.unwrap_or(0),
                 declared_latency: self.declared_latency,
+                decay: self.decay.unwrap_or(0),
             },
             OutputKind::Parameter => OutputRole::Parameter,
             OutputKind::State => OutputRole::State,
@@ -205,15 +235,17 @@ impl OutputEntry {
             channels: None,
             latency: None,
             declared_latency: None,
+            decay: None,
             layout: tensor.layout.as_ref().map(Layout::to_string),
             shape: tensor.shape.clone(),
             model_name: tensor.model_name.clone(),
         };
         match &tensor.role {
-            OutputRole::Stream { hop, channels, latency, declared_latency } => {
+            OutputRole::Stream { hop, channels, latency, declared_latency, decay } => {
                 (entry.hop, entry.channels) = (Some(*hop), *channels);
                 entry.latency = (*latency > 0).then_some(*latency);
                 entry.declared_latency = *declared_latency;
+                entry.decay = (*decay > 0).then_some(*decay);
             }
             OutputRole::Parameter => entry.role = OutputKind::Parameter,
             OutputRole::State => entry.role = OutputKind::State,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anira_traits::{Error, ErrorKind, InferenceConfig, InputTensor, ModelSource, OutputTensor};
+use anira_traits::{Error, ErrorKind, InferenceConfig, InputTensor, LatePolicy, ModelSource, OutputTensor};
 
 use super::ConfigFile;
 
@@ -17,6 +17,9 @@ blocking_ratio = 0.25
 priority = -2
 max_catch_up = 6
 align_outputs = true
+late_policy = "hold"
+late_fade = 100
+pre_roll = 128
 
 [engine.rten]
 file = "amp.onnx"
@@ -62,6 +65,7 @@ role = "stream"
 hop = 64
 latency = 7
 declared_latency = 400
+decay = 900
 
 [[output]]
 name = "h_out"
@@ -107,7 +111,7 @@ fn lstm() -> InferenceConfig {
         .input(InputTensor::parameter("gain", [0.5]))
         .input(InputTensor::state("h_in", "h_out").initial([0.0, 0.25]))
         .input(InputTensor::constant("flag", [1.0]))
-        .output(OutputTensor::stream("out", 64).latency(7).declared_latency(400))
+        .output(OutputTensor::stream("out", 64).latency(7).declared_latency(400).decay(900))
         .output(OutputTensor::state("h_out"))
         .output(OutputTensor::parameter("level"))
         .sample_rate(48e3)
@@ -117,6 +121,9 @@ fn lstm() -> InferenceConfig {
         .priority(-2)
         .max_catch_up(6)
         .align_outputs(true)
+        .late_policy(LatePolicy::Hold)
+        .late_fade(100)
+        .pre_roll(128)
         .build()
         .unwrap()
 }
@@ -280,10 +287,10 @@ fn values_out_of_range_are_named() {
     refused(&small("sample_rate = inf"), &["sample_rate", "inf"]);
     refused(&small("blocking_ratio = 1.01"), &["blocking_ratio", "1.01", "0 to 1"]);
     refused(&small("engines = 0"), &["engines", "is 0", "1 to 64"]);
-    for hops in ["0", "1025", "9223372036854775807"] {
+    for hops in ["1025", "9223372036854775807"] {
         refused(
             &small(&format!("max_catch_up = {hops}")),
-            &["max_catch_up", &format!("is {hops}"), "from 1 to 1024"],
+            &["max_catch_up", &format!("is {hops}"), "from 0 to 1024"],
         );
     }
     refused(&small("").replacen("hop = 64", "hop = 0", 1), &["input `x`", "hop", "is 0"]);
@@ -292,6 +299,10 @@ fn values_out_of_range_are_named() {
         &["input `x`", "context"],
     );
     refused(&(small("") + "declared_latency = 16777217"), &["output `y`", "declared_latency", "16777217"]);
+    refused(&small("late_policy = \"bypass\""), &["late_policy", "bypass", "silence", "dry", "hold"]);
+    refused(&small("late_fade = 1048577"), &["late_fade", "1048577"]);
+    refused(&small("pre_roll = 16777217"), &["pre_roll", "16777217"]);
+    refused(&(small("") + "decay = 16777217"), &["output `y`", "decay", "16777217"]);
     refused(&(small("") + "declared_latency = -1"), &["declared_latency", "a whole number, 0 or more"]);
     refused(&(small("") + "shape = [4294967296, 4294967296]"), &["output `y`", "shape", "2^31"]);
     refused(&(small("") + "layout = \"NCHW\""), &["output `y`", "layout", "NCHW", "NCT"]);

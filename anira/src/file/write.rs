@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anira_traits::{Error, ErrorKind, InferenceConfig, Result};
 
 use super::document::EngineEntry;
+use super::scalar::LateKind;
 use super::tensor::{InputEntry, OutputEntry};
 use super::{ConfigFile, VERSION};
 
@@ -26,6 +27,9 @@ impl ConfigFile {
             priority: (config.priority() != 0).then_some(config.priority()),
             max_catch_up: (catch_up != 4).then_some(catch_up),
             align_outputs: config.align_outputs().then_some(true),
+            late_policy: LateKind::of(config.late_policy()),
+            late_fade: (config.late_fade() != 64).then_some(config.late_fade()),
+            pre_roll: (config.pre_roll() > 0).then_some(config.pre_roll()),
             engine: Default::default(),
             input: config.inputs().iter().map(InputEntry::of).collect::<Result<_>>()?,
             output: config.outputs().iter().map(OutputEntry::of).collect::<Result<_>>()?,

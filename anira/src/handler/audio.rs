@@ -14,7 +14,7 @@ use crate::block::{Sink, Source};
 #[must_use = "a status tells of late samples and misuse"]
 #[non_exhaustive]
 pub struct Status {
-    /// Samples per channel that were wanting and were replaced by silence.
+    /// Samples per channel that were wanting and were replaced: by silence, or as the configuration says.
     pub late_samples: u64,
     /// What was wrong with the call, if anything. The block was then silenced as far as possible.
     pub fault: Option<Fault>,
@@ -150,8 +150,21 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
         status
     }
 
+    /// The input is over: what is still on its way comes out of output stream 0, as if silence came in on every input. Nothing
+    /// but silence comes after [`Audio::tail`] samples, if what was declared is true. Any length; other output streams are had
+    /// by [`pop`](Self::pop) after it.
+    pub fn flush<O: Sink + ?Sized>(&mut self, output: &mut O) -> Status {
+        let Some(state) = &mut self.state else { return Status::default() };
+        let mut status = Status::default();
+        state.for_parts(output.frames(), |state, start, part| {
+            status = status.and(state.flush(output, start, part));
+        });
+        status
+    }
+
     /// Begins anew: the streams after it are those of a session just prepared, zeros of the latency included. Results of
-    /// before are never heard. Parameters stay.
+    /// before are never heard. Parameters stay. An inference that runs at this moment is not waited for: samples that come late
+    /// because it holds an engine are counted apart ([`late_after_reset`](anira_scheduler::TelemetrySnapshot::late_after_reset)).
     pub fn reset(&mut self) {
         if let Some(state) = &mut self.state {
             state.reset();
@@ -184,6 +197,12 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     #[must_use]
     pub fn latency(&self, stream: usize) -> Option<u64> {
         self.state.as_ref()?.latency(stream)
+    }
+
+    /// How long an output stream may sound on after the last input, in samples: latency, receptive field and declared decay.
+    #[must_use]
+    pub fn tail(&self, stream: usize) -> Option<u64> {
+        self.state.as_ref()?.tail(stream)
     }
 }
 

@@ -2,16 +2,12 @@
 
 #![deny(clippy::indexing_slicing)]
 
-use anira_scheduler::ring::Producer;
-
+use super::late::{Late, Material, PIECE};
 use super::output::Output;
 use crate::block::Sink;
 
 /// Samples of the cross-fade between model and input.
 const FADE: usize = 128;
-
-/// Samples that are mixed at a time.
-const PIECE: usize = 64;
 
 /// The switch between the model's output and the input, delayed as long.
 #[derive(Clone, Debug)]
@@ -48,9 +44,11 @@ impl Bypass {
 
     /// Hands out `frames` samples of an output stream, mixed with its delayed input as the fade stands. Returns how many were
     /// late.
-    pub(super) fn hand_out<T, X>(
+    #[allow(clippy::too_many_arguments, reason = "a stream, a place in a block, and what both are made of")]
+    pub(super) fn hand_out(
         &mut self,
-        producer: &Producer<T, X>,
+        late: &mut Late,
+        material: Material<'_>,
         output: &mut Output,
         stream: usize,
         block: &mut (impl Sink + ?Sized),
@@ -59,20 +57,20 @@ impl Bypass {
     ) -> u64 {
         let Some(fade) = self.fades.get_mut(stream) else { return 0 };
         if !self.on && *fade == 0 {
-            return output.hand_out(block, start, frames);
+            return late.hand_out(material, output, stream, block, start, frames);
         }
         let paired = self.paired.get(stream).copied().unwrap_or(false);
-        let (mut done, mut late) = (0, 0);
+        let (mut done, mut missing) = (0, 0);
         while done < frames {
             let n = (frames - done).min(PIECE);
             let dry_from = output.handed as i64 - output.latency as i64;
-            late += output.hand_out(&mut *self.wet, 0, n);
+            missing += late.hand_out(material, output, stream, &mut *self.wet, 0, n);
             let from = *fade;
             *fade = if self.on { (from + n).min(FADE) } else { from.saturating_sub(n) };
             for (channel, wet) in self.wet.iter_mut().enumerate().take(output.channels) {
                 let mut dry = [0.0; PIECE];
                 if let (true, Some(dry)) = (paired, dry.get_mut(..n)) {
-                    producer.read(stream, channel, dry_from, dry);
+                    material.history.read(stream, channel, dry_from, dry);
                 }
                 for (i, (wet, dry)) in wet.iter_mut().zip(&dry).take(n).enumerate() {
                     let at = if self.on { (from + i + 1).min(FADE) } else { from.saturating_sub(i + 1) };
@@ -85,6 +83,6 @@ impl Bypass {
             }
             done += n;
         }
-        late
+        missing
     }
 }

@@ -4,7 +4,9 @@ mod audio;
 mod builder;
 mod bypass;
 mod control;
+mod crew;
 mod job;
+mod late;
 mod output;
 mod parameter;
 mod payload;
@@ -24,13 +26,16 @@ use anira_traits::{
 pub use audio::{Audio, Fault, Status};
 pub use builder::Builder;
 pub use control::Control;
-pub use job::{Crew, Job};
+pub use crew::Crew;
+pub use job::Job;
+pub use late::{Fallback, LateBlock};
 pub use payload::Payload;
 pub use report::{PrepareReport, Prepared};
 
 use crate::bind::Binding;
 use crate::latency::Latency;
 use control::Shared;
+use late::{FallbackModel, LateFunctionMaker};
 use running::Running;
 
 /// The engine type of a backend.
@@ -79,8 +84,10 @@ pub struct InferenceHandler<B: Backend, P: PrePostProcessor, S: Scheduler<Engine
     config: InferenceConfig,
     binding: Binding,
     outputs: Vec<StreamPlan>,
+    late_function: Option<LateFunctionMaker>,
+    fallback: Option<Arc<dyn FallbackModel>>,
     processor: P,
-    model: B::Model,
+    model: Arc<B::Model>,
     scheduler: S,
     name: String,
 }
@@ -125,7 +132,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         Control::new(self.shared.clone())
     }
 
-    /// The loaded model. Any thread.
+    /// The loaded model, which sessions of the same backend, bytes and options share. Any thread.
     #[must_use]
     pub fn model(&self) -> &B::Model {
         &self.model
@@ -135,6 +142,20 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     #[must_use]
     pub fn config(&self) -> &InferenceConfig {
         &self.config
+    }
+
+    /// Waits until every inference that was submitted before this call has ended, those that a reset gave up included: no code of
+    /// an engine or of a processor runs for this handler then, until the audio thread submits again. So the audio thread
+    /// is stopped first, or what it submits meanwhile is not waited for. Control thread; waits, at most `timeout` per session.
+    ///
+    /// # Errors
+    /// [`Timeout`](crate::ErrorKind::Timeout): an engine did not come back, or nobody runs the slots.
+    pub fn quiesce(&mut self, timeout: Duration) -> Result<()> {
+        self.running.iter_mut().try_for_each(|running| match running.is_over() {
+            // Nobody will hear it: what waits need not be run.
+            true => running.detach(timeout),
+            false => running.quiesce(timeout),
+        })
     }
 
     /// Ends all sessions of this handler: when this returns `Ok`, no engine runs or will run. Audio halves that still exist

@@ -5,7 +5,24 @@
 use anira_traits::EmitPart;
 
 use super::payload::Planar;
-use crate::block::Sink;
+
+/// What comes next in an output stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// So many zeros, of the latency.
+    Zeros(usize),
+    /// Samples of one hop.
+    Hop {
+        /// Its number.
+        hop: u64,
+        /// Where the samples begin in it.
+        offset: usize,
+        /// How many they are.
+        len: usize,
+        /// Whether the model's answer is there; else they are late.
+        heard: bool,
+    },
+}
 
 /// A ring of hops. Sample `p` of the stream is silence for the first `zero_fill` samples, then sample `p - zero_fill` of the
 /// hops in their order: time is position, so nothing that happens to a hop can shift another.
@@ -17,6 +34,8 @@ pub(super) struct Output {
     pub(super) zero_fill: u64,
     /// The whole latency, by which a bypassed signal is delayed.
     pub(super) latency: u64,
+    /// How long it may sound on after the last input, the latency included.
+    pub(super) tail: u64,
     /// Hops that the ring holds.
     capacity: usize,
     samples: Box<[f32]>,
@@ -36,12 +55,19 @@ impl Output {
             hop,
             zero_fill,
             latency,
+            tail: latency,
             capacity,
             samples: vec![0.0; channels * hop * capacity].into_boxed_slice(),
             lost: vec![false; capacity].into_boxed_slice(),
             emitted: 0,
             handed: 0,
         }
+    }
+
+    /// The same stream, which may sound on for this long after the last input.
+    pub(super) fn with_tail(mut self, samples: u64) -> Self {
+        self.tail = samples;
+        self
     }
 
     pub(super) fn reset(&mut self) {
@@ -97,37 +123,34 @@ impl Output {
         }
     }
 
-    /// Hands out the next `frames` samples of every channel to `sink` from its frame `start` on. Returns how many were
-    /// wanting and replaced by silence.
-    pub(super) fn hand_out(&mut self, sink: &mut (impl Sink + ?Sized), start: usize, frames: usize) -> u64 {
-        let (mut done, mut late) = (0, 0);
-        while done < frames {
-            let position = self.handed + done as u64;
-            let left = frames - done;
-            let Some(sample) = position.checked_sub(self.zero_fill) else {
-                let n = left.min((self.zero_fill - position).min(usize::MAX as u64) as usize);
-                (0..self.channels).for_each(|c| sink.silence(c, start + done, n));
-                done += n;
-                continue;
-            };
-            let (hop, offset) = (sample / self.hop as u64, (sample % self.hop as u64) as usize);
-            let n = left.min(self.hop - offset);
-            let place = (hop % self.capacity as u64) as usize;
-            let there = hop < self.emitted && hop + self.capacity as u64 >= self.emitted;
-            if !there || self.lost.get(place).is_none_or(|lost| *lost) {
-                late += n as u64;
-            }
-            for channel in 0..self.channels {
-                let first = (channel * self.capacity + place) * self.hop + offset;
-                match self.samples.get(first..first + n) {
-                    Some(samples) if there => sink.write(channel, start + done, samples),
-                    _ => sink.silence(channel, start + done, n),
-                }
-            }
-            done += n;
+    /// What comes at sample `position` of the stream: a run of at most `most` samples.
+    pub(super) fn piece(&self, position: u64, most: usize) -> Piece {
+        let Some(sample) = position.checked_sub(self.zero_fill) else {
+            return Piece::Zeros(most.min((self.zero_fill - position).min(usize::MAX as u64) as usize));
+        };
+        let (hop, offset) = (sample / self.hop as u64, (sample % self.hop as u64) as usize);
+        Piece::Hop { hop, offset, len: most.min(self.hop - offset), heard: self.is_heard(hop) }
+    }
+
+    /// Whether a hop's place holds it, or its loss.
+    fn is_there(&self, hop: u64) -> bool {
+        hop < self.emitted && hop + self.capacity as u64 >= self.emitted
+    }
+
+    /// Whether the model's answer to a hop is there.
+    pub(super) fn is_heard(&self, hop: u64) -> bool {
+        let place = (hop % self.capacity as u64) as usize;
+        self.is_there(hop) && self.lost.get(place).is_some_and(|lost| !lost)
+    }
+
+    /// Samples of one channel of a hop; none if the hop is not there.
+    pub(super) fn samples(&self, channel: usize, hop: u64, offset: usize, len: usize) -> &[f32] {
+        let place = (hop % self.capacity as u64) as usize;
+        let first = (channel * self.capacity + place) * self.hop + offset;
+        match self.samples.get(first..first + len) {
+            Some(samples) if self.is_there(hop) && channel < self.channels => samples,
+            _ => &[],
         }
-        self.handed += frames as u64;
-        late
     }
 }
 
@@ -142,10 +165,23 @@ mod tests {
         planar
     }
 
+    /// With silence for what is late, without a fade.
     fn out(output: &mut Output, frames: usize) -> (Vec<f32>, u64) {
-        let mut block = vec![vec![-1.0f32; frames]];
-        let late = output.hand_out(&mut block[..], 0, frames);
-        (block.remove(0), late)
+        let (mut samples, mut late) = (Vec::new(), 0);
+        while samples.len() < frames {
+            let done = samples.len();
+            let n = match output.piece(output.handed, frames - done) {
+                Piece::Zeros(n) => n,
+                Piece::Hop { hop, offset, len, heard } => {
+                    late += if heard { 0 } else { len as u64 };
+                    samples.extend_from_slice(output.samples(0, hop, offset, len));
+                    len
+                }
+            };
+            samples.resize(done + n, 0.0);
+            output.handed += n as u64;
+        }
+        (samples, late)
     }
 
     #[test]

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anira_scheduler::clock;
 use anira_scheduler::ring::{Producer, StreamShape};
+use anira_scheduler::{Doorbell, clock};
 use anira_traits::{
     Attachment, Backend, BlockSize, Error, ErrorKind, HostConfig, InternalState, Mode, Model,
-    PrePostProcessor, Result, Scheduler, SessionPlan, Terms, Timing as SchedulerTiming,
+    PrePostProcessor, Result, Scheduler, SessionPlan, StreamPlan, Terms, Timing as SchedulerTiming,
 };
 
 use super::audio::Audio;
 use super::bypass::Bypass;
-use super::job::{Crew, Job, Layout};
+use super::crew::{self, Crew, Layout};
+use super::job::Job;
+use super::late::{Late, StandIn};
 use super::output::Output;
 use super::parameter::Values;
 use super::payload::{Payload, Planar};
@@ -108,23 +110,27 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         clock::start();
         let Sizes { plan, latency, slots, max_inference } = sizes;
         let max_block = host.block_size().max();
-        let histories = histories(&plan, slots, max_block, self.config.max_catch_up(), &latency);
+        let catch_up = if self.remembers() { self.config.max_catch_up() } else { 0 };
+        // What may wait although it is late must not take the place of what is in time.
+        let slots = slots + catch_up;
+        let contexts = self.fallback.as_ref().map(|f| f.contexts()).unwrap_or_default();
+        let histories = histories(&plan, slots, max_block, &latency, &contexts);
         check_memory(&histories, &plan, slots, &latency)?;
-        let layout = Arc::new(Layout {
-            input_channels: plan.inputs.iter().map(|s| s.channels).collect(),
-            output_channels: plan.outputs.iter().map(|s| s.channels).collect(),
-            binding: self.binding.clone(),
-        });
         let values: Vec<Vec<f64>> = self.shared.parameters.iter().map(|p| p.current()).collect();
-        let (crews, emit) = self.crews(&plan, &layout, &values)?;
         let payload = Payload {
             hops: (0..plan.outputs.len()).map(|s| self.hop_buffer(&plan, s)).collect(),
             parameters: values.iter().map(|v| v.clone().into_boxed_slice()).collect(),
             readings: self.binding.readings.iter().map(|r| vec![0.0; r.len].into_boxed_slice()).collect(),
         };
+        let (crews, emit) = self.crews(&plan, &values, &payload)?;
+        let outputs = outputs(&plan, slots, max_block, &latency);
+        let late = self.late(&plan, &outputs, &values)?;
         let producer = Producer::new(&histories, vec![payload; slots], crews);
         let closed = Closed::default();
-        let work = Arc::new(Job::new(producer.ring().clone(), self.shared.clone(), closed.clone()));
+        let may_wait = self.config.blocking_ppm() > 0 && host.processing_mode() == Mode::Realtime;
+        let bell = may_wait.then(Arc::<Doorbell>::default);
+        let ring = producer.ring().clone();
+        let work = Arc::new(Job::new(ring.clone(), self.shared.clone(), closed.clone(), bell.clone()));
         let (submit, attachment) =
             self.scheduler.attach(work, self.terms(host, &plan, max_inference, &latency))?;
         let bytes = bytes(&histories, &plan, slots, &latency) as usize;
@@ -137,18 +143,23 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
                 .iter()
                 .map(|s| Input { channels: s.channels * plan.lanes, hop: s.hop })
                 .collect(),
-            outputs: outputs(&plan, slots, max_block, &latency),
+            outputs,
             parameters: values.into_iter().map(Values::new).collect(),
             shared: self.shared.clone(),
             closed: closed.clone(),
+            late,
             bypass: bypass(&plan),
-            timing: self.stream_timing(host, &plan),
+            timing: self.stream_timing(host, &plan, catch_up),
+            bell: bell.clone(),
+            behind: false,
+            dropping: false,
             reference: 0,
             last_block: 0,
         };
         let (home, owner) = rtrb::RingBuffer::new(1);
         let report = PrepareReport {
             latency,
+            tail: streams.outputs.iter().map(|o| o.tail).collect(),
             slots,
             lanes: plan.lanes,
             engines: plan.engines,
@@ -157,7 +168,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             admission: attachment.admission(),
         };
         let audio = Audio::new(Box::new(streams), home);
-        self.running.push(Running::new(attachment, closed, owner));
+        self.running.push(Running::new(attachment, ring, closed, bell, owner));
         Ok(Prepared { audio, report })
     }
 
@@ -165,29 +176,47 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     fn crews(
         &mut self,
         plan: &SessionPlan,
-        layout: &Arc<Layout>,
         values: &[Vec<f64>],
+        payload: &Payload,
     ) -> Result<(Vec<Crew<EngineOf<B>, P::Worker>>, P::Emit)> {
         let (parts, emit) = self.processor.split(plan)?;
         if parts.len() != plan.engines * plan.lanes {
             let right = format!("{} engines of {} lanes each need their own", plan.engines, plan.lanes);
             return Err(Error::config("processor parts", parts.len(), right));
         }
-        // An engine that remembers belongs to one lane; one that does not serves them all.
-        let remembers = self.model.internal_state() == InternalState::Inside;
-        let per_crew = if remembers { plan.lanes } else { 1 };
+        let again = self.model.internal_state() == InternalState::Inside || self.processor.is_stateful();
+        let layout = Arc::new(Layout::new(self.binding.clone(), plan, self.config.pre_roll(), again));
         let mut parts = parts.into_iter();
         let mut crews = Vec::with_capacity(plan.engines);
         for _ in 0..plan.engines {
-            let engines = (0..per_crew)
-                .map(|_| self.spare.pop().map_or_else(|| self.model.engine(&self.binding.request), Ok))
-                .collect::<Result<Vec<_>>>()?;
+            let engines = crew::engines(&*self.model, &self.binding, plan.lanes, &mut self.spare)?;
             let parts = parts.by_ref().take(plan.lanes).collect();
             let mut crew = Crew::new(engines, parts, layout.clone())?;
-            crew.warm_up(self.config.warm_up(), values)?;
+            crew.make_ready(self.config.warm_up(), values, payload)?;
             crews.push(crew);
         }
         Ok((crews, emit))
+    }
+
+    /// Whether anything goes on from hop to hop: then a hop whose time has passed may still be worth running.
+    fn remembers(&self) -> bool {
+        let inside = self.model.internal_state() == InternalState::Inside;
+        inside || self.processor.is_stateful() || !self.binding.states.is_empty()
+    }
+
+    /// What hands the streams out, and what is heard where they are late.
+    fn late(&self, plan: &SessionPlan, outputs: &[Output], values: &[Vec<f64>]) -> Result<Late> {
+        let paired = paired(&plan.inputs, &plan.outputs);
+        let stand_in = match (&self.fallback, &self.late_function) {
+            (Some(fallback), _) => {
+                let names = self.shared.parameters.iter().map(|p| p.name.as_str());
+                let parameters: Vec<_> = names.zip(values.iter().map(Vec::as_slice)).collect();
+                StandIn::Fallback(fallback.make(plan, &parameters)?)
+            }
+            (None, Some(maker)) => StandIn::function(maker, &paired),
+            (None, None) => StandIn::of(self.config.late_policy(), &paired, outputs),
+        };
+        Ok(Late::new(stand_in, self.config.late_fade(), outputs.iter().map(|o| o.channels)))
     }
 
     fn hop_buffer(&self, plan: &SessionPlan, stream: usize) -> Planar {
@@ -215,7 +244,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         terms
     }
 
-    fn stream_timing(&self, host: &HostConfig, plan: &SessionPlan) -> Timing {
+    fn stream_timing(&self, host: &HostConfig, plan: &SessionPlan, catch_up: usize) -> Timing {
         let block = host.block_size().max();
         let hop_in = plan.inputs.first().or(plan.outputs.first()).map_or(1, |s| s.hop);
         let hop_out = plan.outputs.first().map_or(hop_in, |s| s.hop);
@@ -230,7 +259,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             ends_in_call: host.processing_mode() == Mode::Offline
                 || self.scheduler.timing() == SchedulerTiming::InCallback,
             wait: f64::from(self.config.blocking_ppm()) / 1e6,
-            max_catch_up: self.config.max_catch_up() as u64,
+            max_catch_up: catch_up as u64,
         }
     }
 }
@@ -268,44 +297,64 @@ fn lanes(plan: &SessionPlan, channels: Option<usize>) -> Result<usize> {
     }
 }
 
-/// The input histories: each keeps what slots may read, what the next block brings, and what a bypass plays back.
+/// The input histories: each keeps what slots may read, what the next block brings, and what is heard again: by a bypass, or
+/// by what stands in for late samples.
 fn histories(
     plan: &SessionPlan,
     slots: usize,
     max_block: usize,
-    catch_up: usize,
     latency: &[Latency],
+    contexts: &[usize],
 ) -> Vec<StreamShape> {
-    let dry = latency.iter().map(|l| l.samples).max().unwrap_or(0) as usize;
-    let shape = |s: &anira_traits::StreamPlan| {
-        let slots = (slots + plan.engines + catch_up + 2) * s.hop;
+    let hop_in = plan.inputs.first().map_or(1, |s| s.hop).max(1);
+    let shape = |(stream, s): (usize, &StreamPlan)| {
+        // What goes out now came in a latency ago; a fallback hears what was in front of it, too.
+        let of_output =
+            |(o, l): (&StreamPlan, &Latency)| (l.samples as usize).saturating_mul(s.hop).div_ceil(o.hop);
+        let ago = plan.outputs.iter().zip(latency).map(of_output).max().unwrap_or(0);
+        let heard = contexts.get(stream).copied().unwrap_or(0);
+        let block = (max_block * s.hop).div_ceil(hop_in);
+        let slots = (slots + plan.engines + 2) * s.hop;
         StreamShape {
             channels: s.channels * plan.lanes,
             hop: s.hop,
             context: s.context,
-            capacity: (s.context + slots + max_block).max(dry + 2 * max_block + s.hop),
+            capacity: (s.context + slots + block).max(ago.saturating_add(heard + 2 * block + 2 * s.hop)),
         }
     };
-    plan.inputs.iter().map(shape).collect()
+    plan.inputs.iter().enumerate().map(shape).collect()
 }
 
 /// The output rings: each keeps the hops between the one going out and the newest that can have come in.
 fn outputs(plan: &SessionPlan, slots: usize, max_block: usize, latency: &[Latency]) -> Box<[Output]> {
     let hop_in = plan.inputs.first().or(plan.outputs.first()).map_or(1, |s| s.hop).max(1);
-    let ring = |(s, l): (&anira_traits::StreamPlan, &Latency)| {
+    let ring = |(s, l): (&StreamPlan, &Latency)| {
         let block = (max_block * s.hop).div_ceil(hop_in);
         let hops = (l.zero_fill() as usize + block).div_ceil(s.hop) + slots + 1;
-        Output::new(s.channels * plan.lanes, s.hop, l.zero_fill(), l.samples, hops)
+        let output = Output::new(s.channels * plan.lanes, s.hop, l.zero_fill(), l.samples, hops);
+        output.with_tail(l.samples + receptive_field(plan, s) + s.decay)
     };
     plan.outputs.iter().zip(latency).map(ring).collect()
 }
 
 fn bypass(plan: &SessionPlan) -> Bypass {
-    let paired = |(i, o): (usize, &anira_traits::StreamPlan)| {
-        plan.inputs.get(i).is_some_and(|s| s.hop == o.hop && s.channels == o.channels)
-    };
     let channels = plan.outputs.iter().map(|s| s.channels * plan.lanes).max().unwrap_or(0);
-    Bypass::new(plan.outputs.iter().enumerate().map(paired).collect(), channels)
+    Bypass::new(paired(&plan.inputs, &plan.outputs), channels)
+}
+
+/// The most samples of an output stream that one sample of any input can reach, after itself: an engine may look at any sample of
+/// its window for any sample of its hop.
+fn receptive_field(plan: &SessionPlan, output: &StreamPlan) -> u64 {
+    let of_input = |s: &StreamPlan| ((s.window() - 1) as u64 * output.hop as u64).div_ceil(s.hop as u64);
+    plan.inputs.iter().map(of_input).max().unwrap_or(0)
+}
+
+/// Per output stream: whether an input stream of the same number, hop and channels exists, which may be heard in its place.
+pub(super) fn paired(inputs: &[StreamPlan], outputs: &[StreamPlan]) -> Vec<bool> {
+    let has = |s: Option<&StreamPlan>, o: &StreamPlan| {
+        s.is_some_and(|s| s.hop == o.hop && s.channels == o.channels)
+    };
+    outputs.iter().enumerate().map(|(i, o)| has(inputs.get(i), o)).collect()
 }
 
 /// The most sample memory that one session may ask for.

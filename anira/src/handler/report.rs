@@ -23,6 +23,9 @@ pub struct Prepared<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> 
 pub struct PrepareReport {
     /// The latency of each output stream, in parts.
     pub latency: Vec<Latency>,
+    /// How long each output stream may sound on after the last input, in samples: latency, receptive field (window less one: an
+    /// engine may look at any sample of its window for any of its hop) and declared decay.
+    pub tail: Vec<u64>,
     /// Slots in the ring, spares for resets included.
     pub slots: usize,
     /// How often the model runs per hop: once per group of the host's channels.

@@ -2,16 +2,25 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anira_traits::{Attachment, Backend, PrePostProcessor, Result, Scheduler};
+use anira_scheduler::Doorbell;
+use anira_scheduler::ring::Ring;
+use anira_traits::{Attachment, Backend, Error, ErrorKind, PrePostProcessor, Result, Scheduler};
 
 use super::EngineOf;
 use super::audio::State;
+use super::crew::Crew;
 use super::job::Job;
+use super::payload::Payload;
 
 type AttachmentOf<B, P, S> =
     <S as Scheduler<EngineOf<B>>>::Attachment<Job<EngineOf<B>, <P as PrePostProcessor>::Worker>>;
+
+type RingOf<B, P> = Ring<Payload, Crew<EngineOf<B>, <P as PrePostProcessor>::Worker>>;
+
+/// Between looks of [`Running::quiesce`].
+const LOOK: Duration = Duration::from_micros(200);
 
 /// Whether a session's owner has ended it: then nothing of it is run any more, nor waited for, by any thread.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +29,8 @@ pub(super) struct Closed(Arc<AtomicBool>);
 impl Closed {
     /// Any thread; wait-free.
     pub(super) fn is_set(&self) -> bool {
-        // Relaxed: a word on its own. Who is inside a slot is waited for by the attachment.
+        // Relaxed: a word on its own. Who is inside a slot is waited for by the attachment; who sleeps is woken by the bell,
+        // which has the fences.
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -28,7 +38,10 @@ impl Closed {
 /// The owner's end of one prepared session.
 pub(super) struct Running<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> {
     attachment: AttachmentOf<B, P, S>,
+    ring: Arc<RingOf<B, P>>,
     closed: Closed,
+    /// Where the audio thread may be waiting for results.
+    bell: Option<Arc<Doorbell>>,
     /// Where the audio half's memory comes back when it is dropped.
     home: rtrb::Consumer<Box<State<B, P, S>>>,
 }
@@ -36,10 +49,12 @@ pub(super) struct Running<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf
 impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Running<B, P, S> {
     pub(super) fn new(
         attachment: AttachmentOf<B, P, S>,
+        ring: Arc<RingOf<B, P>>,
         closed: Closed,
+        bell: Option<Arc<Doorbell>>,
         home: rtrb::Consumer<Box<State<B, P, S>>>,
     ) -> Self {
-        Self { attachment, closed, home }
+        Self { attachment, ring, closed, bell, home }
     }
 
     /// Whether the audio half has been dropped.
@@ -47,8 +62,25 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Running<B, P, S
         self.home.is_abandoned()
     }
 
+    /// Waits until every slot that has been submitted has ended.
+    pub(super) fn quiesce(&self, timeout: Duration) -> Result<()> {
+        let (published, start) = (self.ring.published(), Instant::now());
+        while self.ring.is_busy_before(published) {
+            if start.elapsed() >= timeout {
+                let text = "inferences that were submitted before have not ended; a scheduler may have nobody to run them";
+                return Err(Error::new(ErrorKind::Timeout, text).at("quiesce"));
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
     pub(super) fn detach(&mut self, timeout: Duration) -> Result<()> {
         self.closed.0.store(true, Ordering::Relaxed);
+        // Nobody will answer any more: who waits for it goes on now.
+        if let Some(bell) = &self.bell {
+            bell.ring();
+        }
         self.attachment.detach(timeout)
     }
 

@@ -5,19 +5,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anira_scheduler::clock;
 use anira_scheduler::ring::{Collected, Producer};
+use anira_scheduler::{Doorbell, clock};
 use anira_traits::{EmitPart, Engine, Forecast, Head, Mode, PrePostProcessor, Submit};
 
 use super::audio::{Fault, Status};
 use super::bypass::Bypass;
 use super::control::Shared;
-use super::job::Crew;
+use super::crew::Crew;
+use super::late::{Late, Material};
 use super::output::Output;
 use super::parameter::Values;
 use super::payload::Payload;
 use super::running::Closed;
 use crate::block::{Sink, Source};
+
+/// How often a callback that may wait looks for results before it sleeps: some microseconds.
+const SPINS: u32 = 64;
 
 /// Everything that the audio thread owns of a session.
 pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
@@ -29,8 +33,15 @@ pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
     pub(super) parameters: Box<[Values]>,
     pub(super) shared: Arc<Shared>,
     pub(super) closed: Closed,
+    pub(super) late: Late,
     pub(super) bypass: Bypass,
     pub(super) timing: Timing,
+    /// Rung by workers that hand a slot back; there is one if callbacks may wait.
+    pub(super) bell: Option<Arc<Doorbell>>,
+    /// An inference of before the last reset still held an engine then, and the stream has not been on time since.
+    pub(super) behind: bool,
+    /// Hops had to be dropped, and output stream 0 has not been on time since.
+    pub(super) dropping: bool,
     /// Samples of output stream 0 asked for so far: the clock of a session without inputs.
     pub(super) reference: u64,
     /// Samples that the last call brought to stream 0, by which the next submission is foretold.
@@ -85,6 +96,10 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
 
     pub(super) fn latency(&self, stream: usize) -> Option<u64> {
         self.outputs.get(stream).map(|o| o.latency)
+    }
+
+    pub(super) fn tail(&self, stream: usize) -> Option<u64> {
+        self.outputs.get(stream).map(|o| o.tail)
     }
 
     /// Takes in `frames` samples of `block` from `start` on, and submits the hops that they complete.
@@ -237,14 +252,16 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         Head { submitted, deadline: submitted + (samples as f64 * self.timing.nanos_per_sample) as u64 }
     }
 
-    /// Gives up hops that nobody has begun and whose time has long passed, so that the stream is back on time at once.
+    /// Gives up hops that nobody has begun and whose time has passed, if one of them has waited too long: all of them, until
+    /// the stream is on time again. If some were left, a busy worker would take long to work them off.
     fn drop_overdue(&mut self) {
-        let Some(output) = self.outputs.first() else { return };
-        if self.may_wait() {
-            return;
-        }
-        let before = output.past().saturating_sub(self.timing.max_catch_up);
+        // No stream may still want it, but one that nobody takes from wants nothing.
+        let past = self.outputs.iter().filter(|o| o.handed > 0).map(Output::past).min();
+        let Some(past) = past.filter(|_| !self.may_wait()) else { return };
+        let may_wait = if self.dropping { 0 } else { self.timing.max_catch_up };
+        let mut before = past.saturating_sub(may_wait);
         while self.producer.drop_oldest(before).is_some() {
+            (before, self.dropping) = (past, true);
             self.shared.telemetry.count_dropped(1);
         }
     }
@@ -271,6 +288,18 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                 }
             }
         }
+    }
+
+    /// Takes in as much silence as belongs to the next `frames` samples of output stream 0, and hands them out.
+    pub(super) fn flush(&mut self, block: &mut (impl Sink + ?Sized), start: usize, frames: usize) -> Status {
+        let due = self.outputs.first().map(|o| (o.hop as u128, o.handed as u128 + frames as u128));
+        for stream in 0..self.inputs.len() {
+            let (Some((hop_out, due)), Some(input)) = (due, self.inputs.get(stream)) else { break };
+            let due = (due * input.hop as u128).div_ceil(hop_out) as u64;
+            let silence = due.saturating_sub(self.producer.taken_in(stream));
+            let _ = self.push_silence(stream, silence as usize);
+        }
+        self.hand_out(0, block, start, frames, true)
     }
 
     /// Takes in and hands out `frames` samples of `block` from `start` on.
@@ -320,15 +349,26 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         if !collected || output.emitted < needed {
             self.wait_for(stream, needed, frames);
         }
+        let telemetry = &self.shared.telemetry;
+        let material = Material { history: &self.producer, parameters: &self.parameters, telemetry };
         let Some(output) = self.outputs.get_mut(stream) else { return Status::default() };
         if block.channels() != channels {
             (0..block.channels()).for_each(|c| block.silence(c, start, frames));
-            output.handed += frames as u64;
+            self.late.skip(material, output, stream, frames);
             return Status::fault(Fault::Channels);
         }
-        let late = self.bypass.hand_out(&self.producer, output, stream, block, start, frames);
+        let is_clock = stream == 0 && frames > 0;
+        let late = self.bypass.hand_out(&mut self.late, material, output, stream, block, start, frames);
+        self.dropping &= late > 0 || !is_clock;
+        match late {
+            0 if self.behind && output.past() > 0 => self.behind = self.producer.has_stragglers(),
+            0 => {}
+            late if self.behind => telemetry.count_late_after_reset(late),
+            late => telemetry.count_late(late),
+        }
         if late > 0 {
-            self.shared.telemetry.count_late(late);
+            // At once: a worker that is free before the next callback must not begin with what can no longer be heard.
+            self.drop_overdue();
         }
         Status { late_samples: late, fault: None }
     }
@@ -350,17 +390,17 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                 let nanos = frames as f64 * self.timing.nanos_per_sample * self.timing.wait;
                 let end = clock::now() + nanos as u64;
                 let mut rounds = 0u32;
-                while wanting(self) {
-                    let now = clock::now();
-                    if now >= end {
-                        return;
-                    }
+                while wanting(self) && !self.closed.is_set() {
+                    let Some(left) = end.checked_sub(clock::now()).filter(|left| *left > 0) else { return };
                     rounds += 1;
-                    if rounds < 64 {
-                        std::hint::spin_loop();
-                    } else {
+                    match &self.bell {
                         // A spinning real-time thread would starve its own worker.
-                        std::thread::sleep(Duration::from_nanos((end - now).min(20_000)));
+                        Some(bell) if rounds > SPINS => {
+                            bell.wait(Some(Duration::from_nanos(left)), || {
+                                self.producer.is_head_finished() || self.closed.is_set()
+                            });
+                        }
+                        _ => std::hint::spin_loop(),
                     }
                     self.collect();
                 }
@@ -388,7 +428,11 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         self.shared.telemetry.count_dropped(dropped);
         self.outputs.iter_mut().for_each(Output::reset);
         self.emit.reset();
+        self.late.reset();
         self.bypass.reset();
+        // An inference that runs now is not waited for: what is late behind it is not the model's doing.
+        self.behind = self.producer.has_stragglers();
+        self.dropping = false;
         self.reference = 0;
         self.last_block = 0;
     }

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use anira::prelude::*;
+use anira_tests::{Fading, Holding};
+
 use crate::scenario::{Failure, How, Scenario};
 
 /// The samples over which the bypass fades.
@@ -51,6 +54,11 @@ pub(crate) struct Plain {
     bypass: bool,
     fade: usize,
     runs: u64,
+    /// Hops were dropped, and no block has been on time since.
+    dropping: bool,
+    /// Per channel: what is heard where samples are late.
+    fading: Vec<Fading>,
+    holding: Vec<Holding>,
     pub(crate) counts: Counts,
 }
 
@@ -71,6 +79,9 @@ impl Plain {
             bypass: false,
             fade: 0,
             runs: 0,
+            dropping: false,
+            fading: vec![Fading::new(scenario.late_fade); scenario.host_channels()],
+            holding: vec![Holding::new(scenario.hop_out); scenario.host_channels()],
             counts: Counts::default(),
             scenario,
         }
@@ -107,9 +118,12 @@ impl Plain {
             return;
         }
         let past = self.handed.saturating_sub(self.latency) / self.scenario.hop_out;
-        let before = past.saturating_sub(self.scenario.max_catch_up);
-        for hop in self.queue.iter_mut().filter(|hop| hop.number < before) {
-            if matches!(hop.fate, Fate::Waiting) {
+        let may_wait = if self.dropping { 0 } else { self.scenario.max_catch_up };
+        let overdue = |hop: &&mut Hop| hop.number < past && matches!(hop.fate, Fate::Waiting);
+        let mut waiting = self.queue.iter_mut().filter(overdue).peekable();
+        if waiting.peek().is_some_and(|oldest| oldest.number + may_wait < past) {
+            self.dropping = true;
+            for hop in waiting {
                 hop.fate = Fate::Lost;
                 self.counts.dropped += 1;
             }
@@ -214,10 +228,21 @@ impl Plain {
             late += u64::from(sample.is_some() && hop.is_none());
             self.fade = if self.bypass { (self.fade + 1).min(FADE) } else { self.fade.saturating_sub(1) };
             for (c, block) in block.iter_mut().enumerate() {
-                let wet = hop.map_or(0.0, |(hop, s)| hop[c][s % self.scenario.hop_out]);
                 let paired = self.scenario.hop_in == self.scenario.hop_out;
                 let dry =
                     sample.filter(|_| paired).and_then(|s| self.input[c].get(s)).copied().unwrap_or(0.0);
+                let offset = sample.map_or(0, |s| s % self.scenario.hop_out);
+                // The zeros of the latency are no answer, and nothing stands in for them.
+                let model = hop.map(|(hop, _)| hop[c][offset]);
+                let wet = sample.map_or(0.0, |_| {
+                    let held = self.holding[c].next(model, offset);
+                    let (replacement, seam) = match self.scenario.late_policy {
+                        LatePolicy::Dry => (dry, false),
+                        LatePolicy::Hold => (held, offset == 0),
+                        _ => (0.0, false),
+                    };
+                    self.fading[c].next(model, replacement, seam)
+                });
                 block.push(match self.fade {
                     0 => wet,
                     FADE => dry,
@@ -226,7 +251,11 @@ impl Plain {
             }
             self.handed += 1;
         }
+        self.dropping &= late > 0 || frames == 0;
         self.counts.late += late;
+        if late > 0 {
+            self.drop_overdue();
+        }
         (block, late)
     }
 
@@ -234,6 +263,14 @@ impl Plain {
     pub(crate) fn pop_wrong(&mut self, frames: usize) {
         self.await_results(frames);
         self.handed += frames;
+        if frames > 0 {
+            self.hear_silence();
+        }
+    }
+
+    fn hear_silence(&mut self) {
+        self.fading.iter_mut().for_each(Fading::silence);
+        self.holding.iter_mut().for_each(Holding::silence);
     }
 
     pub(crate) fn reset(&mut self) {
@@ -245,5 +282,7 @@ impl Plain {
         (self.next, self.emitted, self.handed) = (0, 0, 0);
         self.states.iter_mut().for_each(|z| *z = 0.0);
         self.fade = if self.bypass { FADE } else { 0 };
+        self.dropping = false;
+        self.hear_silence();
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Scenario {
     /// The declared worst time of a slot, as a share of what is possible, in percent.
     pub(crate) busy: u32,
     pub(crate) max_catch_up: usize,
+    pub(crate) late_policy: LatePolicy,
+    pub(crate) late_fade: usize,
     /// Every how many runs one fails; 0: none.
     pub(crate) fail_every: u64,
 }
@@ -88,6 +90,8 @@ impl Scenario {
         let longest = self.hop_in as f64 / RATE / self.lanes as f64;
         valid(
             InferenceConfig::builder()
+                .late_policy(self.late_policy)
+                .late_fade(self.late_fade)
                 .input(InputTensor::stream("input", self.hop_in).context(self.context).layout(planar()))
                 .input(InputTensor::parameter("gain", [1.0]))
                 .input(InputTensor::state("z_in", "z_out"))
@@ -132,8 +136,12 @@ pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
     let ratio = prop_oneof![4 => Just((1, 1)), 1 => Just((1, 2)), 1 => Just((2, 1)), 1 => Just((2, 3))];
     let model = (1usize..12, ratio, 0usize..20, 1usize..3, 1usize..3);
     let host = (1usize..20, 0u32..=100, 1usize..4, prop_oneof![Just(0u64), 2u64..9]);
-    (model, host).prop_map(
-        |((hop, (i, o), context, channels, lanes), (max_block, busy, max_catch_up, fail_every))| Scenario {
+    let policy = prop_oneof![Just(LatePolicy::Silence), Just(LatePolicy::Dry), Just(LatePolicy::Hold)];
+    let fade = prop_oneof![Just(0usize), Just(1), Just(7), Just(64), Just(200)];
+    (model, host, (policy, fade)).prop_map(|(model, host, (late_policy, late_fade))| {
+        let (hop, (i, o), context, channels, lanes) = model;
+        let (max_block, busy, max_catch_up, fail_every) = host;
+        Scenario {
             hop_in: hop * i,
             hop_out: hop * o,
             context,
@@ -142,9 +150,15 @@ pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
             max_block,
             busy,
             max_catch_up,
+            // Where hops differ there is nothing dry to hear.
+            late_policy: match late_policy {
+                LatePolicy::Dry if i != o => LatePolicy::Silence,
+                policy => policy,
+            },
+            late_fade,
             fail_every,
-        },
-    )
+        }
+    })
 }
 
 /// Lists of what happens; most of it is callbacks and runs.

@@ -8,7 +8,7 @@ use crate::rendering;
 type OnRten = InferenceHandler<Rten, HopProcessor, Offline>;
 
 fn build(file: &str, inputs: &[InputTensor], outputs: &[OutputTensor]) -> OnRten {
-    let config = inputs.iter().fold(InferenceConfig::builder(), |b, t| b.input(t.clone()));
+    let config = inputs.iter().fold(anira_tests::cut(), |b, t| b.input(t.clone()));
     let config = valid(outputs.iter().fold(config, |b, t| b.output(t.clone())).build());
     valid(InferenceHandler::builder(config).backend(Rten).source(fixture(file)).scheduler(Offline).build())
 }

@@ -12,7 +12,7 @@ const HOP: usize = 8;
 
 fn config(defaults: &[f64]) -> InferenceConfig {
     valid(
-        InferenceConfig::builder()
+        anira_tests::cut()
             .input(InputTensor::stream("input", HOP))
             .input(InputTensor::parameter("add", defaults))
             .input(InputTensor::parameter("gain", [1.0]))
@@ -122,7 +122,7 @@ fn vectors_are_never_torn_however_many_threads_set_them() {
         }
         Ok(())
     });
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", HOP))
         .input(InputTensor::parameter("all", [0.0]))
         .output(OutputTensor::stream("output", HOP));

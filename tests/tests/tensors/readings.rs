@@ -27,7 +27,7 @@ fn meter() -> impl Backend {
 
 fn config() -> InferenceConfig {
     valid(
-        InferenceConfig::builder()
+        anira_tests::cut()
             .input(InputTensor::stream("input", HOP))
             .output(OutputTensor::parameter("ends"))
             .output(OutputTensor::stream("output", HOP))

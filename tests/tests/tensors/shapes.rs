@@ -34,7 +34,7 @@ fn context_is_the_past_and_silence_before_the_stream() {
             y.f32(0)?.iter_mut().enumerate().for_each(|(i, y)| *y = x[i..=i + context].iter().sum());
             Ok(())
         });
-        let config = InferenceConfig::builder()
+        let config = anira_tests::cut()
             .input(InputTensor::stream("input", hop).context(context))
             .output(OutputTensor::stream("output", hop));
         let input = stream(1000);
@@ -60,7 +60,7 @@ fn rows_of_the_batch_are_windows_that_slide_through_time() {
         }
         Ok(())
     });
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", 16).layout(valid("NCT".parse::<Layout>())))
         .output(OutputTensor::stream("output", 16).layout(valid("NT".parse::<Layout>())));
     let input = stream(500);
@@ -78,7 +78,7 @@ fn time_may_stand_before_the_channels() {
         }
         Ok(())
     });
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", 16).channels(2))
         .output(OutputTensor::stream("output", 16).channels(2));
     let mut handler =
@@ -127,7 +127,7 @@ fn open_length() -> impl Backend {
 fn an_open_length_is_the_hop() {
     for hop in [1, 33, 400] {
         // A closure's output needs its shape; an engine that computes tells by itself.
-        let config = InferenceConfig::builder()
+        let config = anira_tests::cut()
             .input(InputTensor::stream("input", hop))
             .output(OutputTensor::stream("output", hop).shape([1, 1, hop]));
         let input = stream(1000);

@@ -43,7 +43,7 @@ fn summing(fails: impl Fn(u64) -> bool + Clone + Send + Sync + 'static) -> impl 
 
 fn config(z: &[f64], n: &[f64]) -> InferenceConfig {
     valid(
-        InferenceConfig::builder()
+        anira_tests::cut()
             .input(InputTensor::stream("input", HOP))
             .input(InputTensor::state("z_in", "z_out").initial(z))
             .input(InputTensor::state("count", "counted").model_name("n_in").initial(n))
@@ -231,7 +231,7 @@ fn constants_of_several_types_are_there_at_every_run() {
         y.f32(0)?.fill(sum);
         Ok(())
     });
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", HOP))
         .input(InputTensor::constant("weights", [1.0, 2.0, 3.0, 4.0]))
         .input(InputTensor::constant("rate", [48_000.0]))

@@ -18,7 +18,7 @@ fn ducking(hop: usize, side_hop: usize) -> (InferenceConfig, impl Backend) {
         y.f32(0)?.iter_mut().enumerate().for_each(|(i, y)| *y = main[i] - side[i * side_hop / hop]);
         Ok(())
     });
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("main", hop))
         .input(InputTensor::stream("side", side_hop))
         .output(OutputTensor::stream("output", hop))
@@ -111,7 +111,7 @@ fn resampling(hop_in: usize, hop_out: usize) -> (InferenceConfig, impl Backend) 
         y.f32(0)?.iter_mut().enumerate().for_each(|(i, y)| *y = x[i * hop_in / hop_out]);
         Ok(())
     });
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", hop_in))
         .output(OutputTensor::stream("output", hop_out))
         .max_inference(Duration::from_micros(15 * hop_in as u64));
@@ -150,7 +150,7 @@ fn two_outputs_at_two_rates_each_have_their_latency() {
         y.f32(1)?.iter_mut().enumerate().for_each(|(i, y)| *y = x[2 * i]);
         Ok(())
     });
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", 64))
         .output(OutputTensor::stream("same", 64))
         .output(OutputTensor::stream("half", 32).latency(5))
@@ -189,7 +189,7 @@ fn a_generator_is_clocked_by_what_is_asked_of_it() {
         y.f32(1)?[0] = n + 48.0;
         Ok(())
     });
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::state("n_in", "n_out").initial([1.0]))
         .output(OutputTensor::stream("output", 48).channels(2))
         .max_inference(Duration::from_micros(700));
@@ -225,7 +225,7 @@ fn listening(hop: usize) -> (InferenceConfig, impl Backend, Arc<AtomicU64>) {
         y.f32(0)?[0] = x.f32(0)?.iter().sum();
         Ok(())
     });
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", hop))
         .output(OutputTensor::parameter("sum"))
         .max_inference(Duration::from_micros(1));

@@ -5,7 +5,7 @@ use anira::traits::{DType, InferenceConfigBuilder, InternalState, TensorInfo};
 use anira_tests::{backend, fixture, refused, signature, valid};
 
 fn stream(name: &str, hop: usize) -> InferenceConfigBuilder {
-    InferenceConfig::builder().input(InputTensor::stream(name, hop))
+    anira_tests::cut().input(InputTensor::stream(name, hop))
 }
 
 /// Builds this configuration over an ONNX file.
@@ -44,7 +44,7 @@ fn streams_of_another_type() {
 #[test]
 fn shapes_that_are_not_the_models() {
     let of = |shape: &[usize]| {
-        InferenceConfig::builder()
+        anira_tests::cut()
             .input(InputTensor::stream("input", 64).shape(shape))
             .input(InputTensor::parameter("gain", [1.0]))
             .output(OutputTensor::stream("output", 64))
@@ -61,7 +61,7 @@ fn shapes_that_are_not_the_models() {
 #[test]
 fn layouts_that_do_not_fit_the_shape() {
     let of = |layout: &str| {
-        InferenceConfig::builder()
+        anira_tests::cut()
             .input(InputTensor::stream("input", 128).layout(valid(layout.parse())))
             .output(OutputTensor::stream("output", 128))
     };
@@ -74,7 +74,7 @@ fn layouts_that_do_not_fit_the_shape() {
 #[test]
 fn hops_contexts_and_channels_that_the_tensor_has_no_room_for() {
     let of = |input: InputTensor, output: OutputTensor| {
-        onnx("stereo.onnx", InferenceConfig::builder().input(input).output(output))
+        onnx("stereo.onnx", anira_tests::cut().input(input).output(output))
     };
     let (input, output) = (|| InputTensor::stream("input", 128), || OutputTensor::stream("output", 128));
     valid(of(input(), output()));
@@ -106,7 +106,7 @@ fn hops_contexts_and_channels_that_the_tensor_has_no_room_for() {
 #[test]
 fn rows_that_do_not_divide_the_hop() {
     let of = |hop| {
-        InferenceConfig::builder()
+        anira_tests::cut()
             .input(InputTensor::stream("input", hop).layout(valid("NCT".parse())))
             .output(OutputTensor::stream("output", 32).layout(valid("NT".parse())))
     };

@@ -95,7 +95,7 @@ fn a_state_that_is_no_number_is_not_kept() {
         y.f32(1)?.copy_from_slice(&[z[0] + 1.0, next]);
         Ok(())
     });
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", HOP))
         .input(InputTensor::state("z_in", "z_out"))
         .output(OutputTensor::stream("output", HOP));
@@ -116,7 +116,7 @@ fn nan_from_the_host_is_silence_for_as_long_as_the_model_sees_it() {
         y.f32(0)?.iter_mut().enumerate().for_each(|(i, y)| *y = x[100 + i] + 0.0 * x[i]);
         Ok(())
     });
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", HOP))
         .output(OutputTensor::stream("output", HOP));
     let mut handler =
@@ -179,7 +179,7 @@ fn an_engine_that_panicked_is_never_run_again() {
 #[test]
 fn of_several_engines_the_others_go_on() {
     let (model, _) = at_runs(&[3, 7], explode);
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", HOP))
         .output(OutputTensor::stream("output", HOP))
         .max_inference(WORST)
@@ -197,7 +197,7 @@ fn of_several_engines_the_others_go_on() {
 #[test]
 fn rendering_ends_although_every_engine_panicked() {
     for threads in [1, 4] {
-        let config = InferenceConfig::builder()
+        let config = anira_tests::cut()
             .input(InputTensor::stream("input", HOP))
             .output(OutputTensor::stream("output", HOP))
             .engines(2);
@@ -290,7 +290,7 @@ impl<E: Engine> Engine for JammedEngine<E> {
 
 #[test]
 fn engines_that_cannot_be_reset_leave_their_slots_to_those_that_can() {
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", HOP))
         .output(OutputTensor::stream("output", HOP))
         .max_inference(WORST)

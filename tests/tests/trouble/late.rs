@@ -64,7 +64,7 @@ fn late_samples_are_silent_and_counted_and_the_stream_comes_back_in_place() {
         assert_same(&output[back..], &right[back..], format_args!("held for {blocks_held}"));
         assert_eq!(audio.latency(0), Some(latency), "what was reported still holds");
         assert_eq!(telemetry.submitted, telemetry.done + telemetry.failed + telemetry.dropped);
-        assert_eq!(telemetry.dropped > 0, blocks_held == 50, "{telemetry:?}");
+        assert_eq!(telemetry.dropped > 0, blocks_held > 1, "{telemetry:?}");
     }
 }
 
@@ -207,7 +207,7 @@ fn two_engines_one_of_them_held_keep_the_order() {
         }
         copy(x, y)
     });
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", HOP))
         .output(OutputTensor::stream("output", HOP))
         .max_inference(std::time::Duration::from_micros(2600))
@@ -254,13 +254,14 @@ fn a_hop_that_is_finished_in_time_is_heard_although_the_block_before_was_late() 
     let mut output = Vec::new();
     for (n, block) in input.chunks(HOP).enumerate() {
         output.extend(send(&mut audio, block, &[HOP]).0);
-        // After block 1 nobody runs; after block 2 both that wait are run, the first for nothing.
-        let runs = [1, 0, 2, 1, 1, 1][n];
+        // After block 1 nobody runs; after block 2 its hop has passed, and is not run for nothing.
+        let runs = [1, 0, 1, 1, 1, 1][n];
         (0..runs).for_each(|_| assert!(driver.run_one()));
     }
     let mut right = delayed(&input, HOP as u64);
     right[2 * HOP..3 * HOP].fill(0.0);
     assert_same(&output, &right, "one hop late");
-    assert_eq!((control.telemetry().late_samples, control.telemetry().done), (HOP as u64, 6));
+    let told = control.telemetry();
+    assert_eq!((told.late_samples, told.done, told.dropped), (HOP as u64, 5, 1));
     assert!(!driver.run_one(), "nothing is left");
 }

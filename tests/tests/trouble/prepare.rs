@@ -10,7 +10,7 @@ use crate::{HOP, WORST, config, copy, offline, on_own_pool, realtime, rendering}
 fn stereo() -> InferenceConfig {
     let planar = || valid("NCT".parse());
     valid(
-        InferenceConfig::builder()
+        anira_tests::cut()
             .input(InputTensor::stream("input", HOP).channels(2).layout(planar()))
             .output(OutputTensor::stream("output", HOP).channels(2).layout(planar()))
             .max_inference(Duration::from_micros(100))
@@ -42,7 +42,7 @@ fn a_model_that_cannot_keep_up_with_the_figures() {
 #[test]
 fn more_engines_than_workers_do_not_make_it_faster() {
     let config = || {
-        InferenceConfig::builder()
+        anira_tests::cut()
             .input(InputTensor::stream("input", HOP))
             .output(OutputTensor::stream("output", HOP))
             .max_inference(2 * WORST)
@@ -56,7 +56,7 @@ fn more_engines_than_workers_do_not_make_it_faster() {
 
 #[test]
 fn a_rate_that_the_model_was_not_made_for() {
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", HOP))
         .output(OutputTensor::stream("output", HOP))
         .sample_rate(44_100.0)
@@ -80,7 +80,7 @@ fn channels_that_the_model_does_not_divide() {
 
 #[test]
 fn real_time_without_a_worst_time() {
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", HOP))
         .output(OutputTensor::stream("output", HOP));
     let mut handler = bypass(valid(config.build()));
@@ -133,7 +133,7 @@ fn an_engine_that_fails_to_warm_up() {
         counted.pass();
         if counted.arrivals() >= 3 { Err(Error::new(ErrorKind::Engine, "too cold")) } else { Ok(()) }
     });
-    let config = InferenceConfig::builder()
+    let config = anira_tests::cut()
         .input(InputTensor::stream("input", HOP))
         .output(OutputTensor::stream("output", HOP))
         .warm_up(2)

@@ -7,7 +7,10 @@ use anira_traits::{
 };
 use rten::{ModelOptions, NodeId};
 
-use crate::{RtenEngine, fault, graph_proto, thread};
+use super::{RtenEngine, fault, thread};
+use crate::backend::at;
+use crate::graph_proto;
+use crate::panic::catch;
 
 /// An ONNX model that rten has loaded: shared by all its engines.
 #[derive(Debug)]
@@ -32,16 +35,13 @@ impl RtenModel {
         options.enable_optimization(switch(request, "optimize", true)?);
         options.prepack_weights(switch(request, "prepack", false)?);
         let bytes = source.bytes()?;
-        Self::from_bytes(&bytes, &options).map_err(|e| match source.path() {
-            Some(path) => e.at(path.display().to_string()),
-            None => e,
-        })
+        Self::from_bytes(&bytes, &options).map_err(|error| at(source, error))
     }
 
     fn from_bytes(bytes: &[u8], options: &ModelOptions) -> Result<Self> {
         let signature = graph_proto::read(bytes)?;
         thread::start_global_pool();
-        let model = fault::catch(ErrorKind::Model, "loading", || {
+        let model = catch("rten", ErrorKind::Model, "loading", || {
             options.load(bytes.to_vec()).map_err(|e| fault::load(&e))
         })?;
         let inputs = nodes(&model, "inputs", model.input_ids(), &signature.inputs)?;

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use anira_traits::{Engine, EngineRequest, Error, ErrorKind, Result, TensorView, TensorViewMut, WorkerScope};
+use anira_traits::{Engine, EngineRequest, ErrorKind, Result, TensorView, TensorViewMut, WorkerScope};
 use rten::{NodeId, RunOptions, ValueOrView};
 
-use crate::binding::{Input, Output};
-use crate::model::Loaded;
-use crate::{fault, thread};
+use crate::shape::check_count;
+
+use super::binding::{Input, Output};
+use super::model::Loaded;
+use super::{fault, thread};
+use crate::panic::catch;
 
 /// Runs one model of rten's. Allocates while it runs, as rten does: for workers, not for callbacks.
 #[derive(Debug)]
@@ -27,18 +30,10 @@ impl RtenEngine {
             signature.outputs.iter().zip(&request.outputs).map(|(t, s)| Output::new(t, s.as_deref()));
         let (inputs, outputs) = (inputs.collect::<Result<_>>()?, outputs.collect::<Result<_>>()?);
         let mut engine = Self { loaded, inputs, outputs };
-        fault::catch(ErrorKind::Panicked, "running on zeros", || engine.run())?;
+        catch("rten", ErrorKind::Panicked, "running on zeros", || engine.run())?;
         engine.outputs.iter_mut().for_each(Output::clear);
         Ok(engine)
     }
-}
-
-fn check_count(what: &'static str, own: usize, asked: usize) -> Result<()> {
-    if own == asked {
-        return Ok(());
-    }
-    let text = format!("the request has {asked} shapes; the model has {own} {what}");
-    Err(Error::new(ErrorKind::Shape, text).at(what))
 }
 
 impl Engine for RtenEngine {

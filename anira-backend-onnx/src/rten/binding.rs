@@ -7,7 +7,7 @@ use anira_traits::{DType, Error, ErrorKind, Result, TensorData, TensorInfo, Tens
 use rten::{Value, ValueView};
 use rten_tensor::{AsView, Layout, Tensor};
 
-use crate::graph_proto::MAX_ELEMENTS;
+use crate::shape::check_shape;
 
 /// An input tensor, allocated once.
 #[derive(Debug)]
@@ -151,21 +151,5 @@ fn copy<T: Copy, U>(to: &mut [U], from: &Tensor<T>, convert: impl Fn(T) -> U) {
     match from.data() {
         Some(from) => to.iter_mut().zip(from).for_each(|(to, from)| *to = convert(*from)),
         None => to.iter_mut().zip(from.iter()).for_each(|(to, from)| *to = convert(*from)),
-    }
-}
-
-/// The number of elements, if the shape fits what the model says.
-fn check_shape(info: &TensorInfo, shape: &[usize]) -> Result<usize> {
-    let at = |text: String| Error::new(ErrorKind::Shape, text).at(format!("tensor `{}`", info.name));
-    let fits = info.shape.len() == shape.len()
-        && info.shape.iter().zip(shape).all(|(own, n)| own.is_none_or(|own| own == *n));
-    if !fits {
-        let own = anira_traits::shape_text(&info.shape);
-        return Err(at(format!("shape is {shape:?}; the model's is {own}")));
-    }
-    let len = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
-    match len {
-        Some(len @ 1..=MAX_ELEMENTS) => Ok(len),
-        _ => Err(at(format!("shape is {shape:?}; from 1 to {MAX_ELEMENTS} elements"))),
     }
 }

@@ -1,0 +1,139 @@
+//! After a reset, a late block, a change of a parameter: the latency is what it was.
+
+use anira::prelude::*;
+use anira_tests::{Random, assert_same, backend, cut, signature, valid};
+
+use super::host::Virtual;
+use super::{RATE, built, mono, rounds, samples};
+
+const PAIRS: [(usize, usize, usize); 8] = [
+    (64, 64, 40),
+    (96, 64, 40),
+    (480, 512, 240),
+    (192, 128, 120),
+    (7, 12, 10),
+    (12, 5, 3),
+    (1, 8, 4),
+    (64, 2048, 900),
+];
+
+#[test]
+fn after_a_reset_at_any_moment_the_stream_is_a_fresh_one() {
+    let mut random = Random(21);
+    for (block, hop, time) in PAIRS {
+        for engines in [1, 2] {
+            let config = built(mono(hop, hop, samples(time)).engines(engines));
+            let mut session = Virtual::new(config, Bypass, &HostConfig::fixed(RATE, block));
+            for _ in 0..30 {
+                let count = random.below(rounds(block, hop).min(60));
+                session.on_time(vec![block; count]);
+                // Often twice in a row.
+                (0..=random.below(2)).for_each(|_| session.reset());
+            }
+            session.on_time(vec![block; rounds(block, hop)]);
+            assert_eq!(session.control.telemetry().late_samples, 0);
+        }
+    }
+}
+
+#[test]
+fn after_engines_stood_still_the_stream_is_back_in_its_place() {
+    for (block, hop, time) in PAIRS {
+        for engines in [1, 3] {
+            for stalled in [1, 2, 3, 10, 100] {
+                let config = built(mono(hop, hop, samples(time)).engines(engines));
+                let mut session = Virtual::new(config, Bypass, &HostConfig::fixed(RATE, block));
+                session.early = stalled % 2 == 0;
+                let latency = session.report.latency[0].clone();
+                session.on_time(vec![block; rounds(block, hop).min(100)]);
+                let length = stalled * block.max(hop);
+                session.stall(length as u64);
+                (0..length.div_ceil(block)).for_each(|_| session.callback(block));
+                // What waits is run, or given up where its time has passed: then nothing is late any more.
+                // A hop of which a part is late is heard in part and delays the next: that wears off by what engines rest per hop.
+                let rest = hop * engines - time;
+                let wears_off = 2 * (hop + block) * hop * engines / rest;
+                let back = latency.zero_fill() as usize + 2 * (hop + block) + wears_off;
+                (0..back.div_ceil(block)).for_each(|_| session.callback(block));
+                let missed = session.missed;
+                session.on_time(vec![block; rounds(block, hop).min(100)]);
+                if stalled >= 10 {
+                    assert!(missed > 0, "{block} into {hop}: nobody noticed that the engines stood still");
+                }
+                assert_eq!(session.control.telemetry().late_samples, missed);
+                assert_eq!(session.audio.latency(0), Some(latency.samples));
+                session.reset();
+                session.on_time(vec![block; 10]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stall_of_20_milliseconds_costs_little_more_than_20_milliseconds() {
+    // 960 samples at 48 kHz, an engine that is busy nine tenths of its time.
+    let config = built(mono(64, 64, samples(1200)));
+    let mut session = Virtual::new(config, Bypass, &HostConfig::fixed(48_000.0, 64));
+    session.on_time([64; 50]);
+    session.stall(960);
+    (0..500).for_each(|_| session.callback(64));
+    assert!((960 - 64..=960 + 3 * 64).contains(&session.missed), "{} samples were late", session.missed);
+}
+
+#[test]
+fn a_reset_in_the_middle_of_a_stall_leaves_nothing_late_behind() {
+    for (block, hop, time) in PAIRS {
+        let config = built(mono(hop, hop, samples(time)));
+        let mut session = Virtual::new(config, Bypass, &HostConfig::fixed(RATE, block));
+        session.on_time(vec![block; 20]);
+        session.stall(1_000_000);
+        (0..rounds(block, hop).min(50)).for_each(|_| session.callback(block));
+        session.reset();
+        session.on_time(vec![block; rounds(block, hop).min(200)]);
+    }
+}
+
+#[test]
+fn a_parameter_applies_from_the_next_hop_that_is_submitted() {
+    for (block, hop, time) in PAIRS {
+        for from_control in [false, true] {
+            let shape = [1, 1, hop];
+            let tensors = signature(&[("x", &shape), ("gain", &[1])], &[("y", &shape)]);
+            let model = backend(tensors, |x, y| {
+                let gain = x.f32(1)?[0];
+                y.f32(0)?.iter_mut().zip(x.f32(0)?).for_each(|(y, x)| *y = gain * x);
+                Ok(())
+            });
+            let config = cut()
+                .input(InputTensor::stream("x", hop))
+                .input(InputTensor::parameter("gain", [1.0]))
+                .output(OutputTensor::stream("y", hop))
+                .max_inference(samples(time));
+            let scheduler = valid(Driven::new(1));
+            let mut driver = scheduler.driver();
+            let builder = InferenceHandler::builder(built(config)).backend(model).scheduler(scheduler);
+            let mut handler = valid(builder.build());
+            let control = handler.control();
+            let Prepared { mut audio, report, .. } = valid(handler.prepare(&HostConfig::fixed(RATE, block)));
+            let latency = report.latency[0].samples as usize;
+            let (mut output, mut gains) = (Vec::new(), Vec::new());
+            for k in 0..rounds(block, hop).min(300) {
+                let gain = 1.0 + k as f32;
+                match from_control {
+                    true => valid(control.set_parameter("gain", &[f64::from(gain)])),
+                    false => assert!(audio.set_parameter(0, &[f64::from(gain)]).is_ok()),
+                }
+                // Hops that this block completes are the next to be submitted.
+                gains.resize((k + 1) * block / hop, gain);
+                let mut out = vec![0.0f32; block];
+                assert!(audio.push(0, &[&vec![1.0f32; block][..]]).is_ok());
+                assert!(audio.pop(0, &mut [&mut out[..]]).is_ok());
+                while driver.run_one() {}
+                output.extend(out);
+            }
+            let right: Vec<f32> =
+                (0..output.len()).map(|i| i.checked_sub(latency).map_or(0.0, |i| gains[i / hop])).collect();
+            assert_same(&output, &right, format_args!("{block} into {hop}"));
+        }
+    }
+}
