@@ -1,33 +1,44 @@
-//! The factory: where TorchScript files will be loaded.
+//! The factory: [`Torch`].
 
-use anira_traits::{Absent, Backend, Error, ErrorKind, LoadRequest, ModelSource, Result};
+use anira_traits::{Backend, LoadRequest, ModelSource, Result};
 
-/// What [`Torch::load`](Backend::load) answers until there is an engine.
-const NO_ENGINE: &str = if cfg!(feature = "torch") {
-    "this version has no LibTorch engine yet, although the Cargo feature `torch` is on; \
-     export the model to ONNX and use the engine `rten`"
-} else {
-    "not compiled in: the Cargo feature `torch` is off, and this version has no LibTorch engine behind it yet; \
-     export the model to ONNX and use the engine `rten`"
-};
-
-/// TorchScript models on LibTorch. This version has no engine: [`load`](Backend::load) always fails.
+/// TorchScript modules by [LibTorch](https://pytorch.org/cppdocs/), through the crate `tch`.
+///
+/// Options: `method` (`forward` unless set): the method that engines run; `state` (`auto` unless set, `none`,
+/// `inside`): whether the module remembers from run to run; `optimize` (`false` unless set): whether LibTorch specialises the
+/// method in its first runs; `inputs`, `outputs`: the tensors' names, and types where they are not float32, in the
+/// method's order (`input, count:int64`).
+///
+/// Without the Cargo feature `torch` nothing can be loaded: [`load`](Backend::load) answers
+/// [`ErrorKind::NotBuilt`](anira_traits::ErrorKind::NotBuilt).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Torch;
 
 impl Backend for Torch {
-    type Model = Absent;
+    #[cfg(feature = "torch")]
+    type Model = crate::TorchModel;
+    #[cfg(not(feature = "torch"))]
+    type Model = anira_traits::Absent;
 
     fn name(&self) -> &str {
         "torch"
     }
 
-    /// Says that there is no engine. Reads neither the model nor the options.
-    ///
-    /// # Errors
-    /// Always [`ErrorKind::NotBuilt`].
-    fn load(&self, _source: &ModelSource, _request: &LoadRequest) -> Result<Absent> {
-        Err(Error::new(ErrorKind::NotBuilt, NO_ENGINE).at("engine `torch`"))
+    /// A module's signature comes from the configured tensors, too.
+    fn sharing(&self, request: &LoadRequest) -> Option<String> {
+        let config = request.config.as_ref();
+        Some(config.map_or_else(String::new, |c| format!("{:?} {:?}", c.inputs(), c.outputs())))
+    }
+
+    #[cfg(feature = "torch")]
+    fn load(&self, source: &ModelSource, request: &LoadRequest) -> Result<Self::Model> {
+        crate::TorchModel::load(source, request)
+    }
+
+    #[cfg(not(feature = "torch"))]
+    fn load(&self, _source: &ModelSource, _request: &LoadRequest) -> Result<Self::Model> {
+        let text = "the engine is not built in: turn on the Cargo feature `torch` of anira-backend-torch";
+        Err(anira_traits::Error::new(anira_traits::ErrorKind::NotBuilt, text).at("backend `torch`"))
     }
 }
 
@@ -36,22 +47,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_the_source_load_answers_not_built_and_names_the_feature() {
-        let sources = [ModelSource::file("missing.pt"), ModelSource::memory(vec![0; 8]), ModelSource::None];
-        for source in &sources {
-            let error = Torch.load(source, &LoadRequest::new().option("threads", "4")).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotBuilt);
-            assert_eq!(error.field(), Some("engine `torch`"));
-            assert!(error.message().contains("Cargo feature `torch`"), "{error}");
-            assert!(error.message().contains("this version has no LibTorch engine"), "{error}");
-        }
+    #[cfg(not(feature = "torch"))]
+    fn without_the_feature_loading_says_which_to_turn_on() {
+        let error = Torch.load(&ModelSource::file("any.pt"), &LoadRequest::new()).map(drop).unwrap_err();
+        assert_eq!(error.kind(), anira_traits::ErrorKind::NotBuilt);
+        assert!(error.to_string().contains("feature `torch` of anira-backend-torch"), "{error}");
     }
 
     #[test]
-    fn the_message_knows_whether_the_feature_is_on() {
-        let error = Torch.load(&ModelSource::None, &LoadRequest::new()).unwrap_err();
-        assert_eq!(error.message().contains("feature `torch` is on"), cfg!(feature = "torch"));
-        assert_eq!(error.message().contains("feature `torch` is off"), !cfg!(feature = "torch"));
+    fn sessions_share_a_module_if_their_tensors_are_configured_alike() {
+        use anira_traits::{InferenceConfig, InputTensor, OutputTensor};
+        let sharing = |hop: usize, warm_up: u32| {
+            let config = InferenceConfig::builder()
+                .input(InputTensor::stream("x", hop))
+                .output(OutputTensor::stream("y", hop))
+                .warm_up(warm_up)
+                .build()
+                .unwrap();
+            Torch.sharing(&LoadRequest::new().config(config)).unwrap()
+        };
+        assert_eq!(sharing(64, 0), sharing(64, 3));
+        assert_ne!(sharing(64, 0), sharing(32, 0));
+        assert_ne!(sharing(64, 0), Torch.sharing(&LoadRequest::new()).unwrap());
     }
 
     #[test]

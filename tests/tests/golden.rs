@@ -284,6 +284,8 @@ macro_rules! tests_of {
 tests_of!(rten, Rten);
 #[cfg(feature = "onnxruntime")]
 tests_of!(onnxruntime, OnnxRuntime);
+#[cfg(feature = "torch")]
+tests_of!(torch, Torch);
 #[cfg(feature = "tflite")]
 tests_of!(tflite, TfLite);
 #[cfg(feature = "litert")]
