@@ -8,6 +8,7 @@ mod crew;
 mod job;
 mod late;
 mod output;
+mod pace;
 mod parameter;
 mod payload;
 mod prepare;

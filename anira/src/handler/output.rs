@@ -80,6 +80,11 @@ impl Output {
         self.handed.saturating_sub(self.zero_fill) / self.hop as u64
     }
 
+    /// Whether the first sample of hop `hop` has gone out.
+    pub(super) fn is_due(&self, hop: u64) -> bool {
+        self.handed > self.zero_fill.saturating_add(hop.saturating_mul(self.hop as u64))
+    }
+
     /// Hops that must have come in before `frames` more samples can go out.
     pub(super) fn needed(&self, frames: usize) -> u64 {
         (self.handed + frames as u64).saturating_sub(self.zero_fill).div_ceil(self.hop as u64)

@@ -16,6 +16,7 @@ use super::crew::{self, Crew, Layout};
 use super::job::Job;
 use super::late::{Late, StandIn};
 use super::output::Output;
+use super::pace::Pace;
 use super::parameter::Values;
 use super::payload::{Payload, Planar};
 use super::report::{PrepareReport, Prepared};
@@ -152,6 +153,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             timing: self.stream_timing(host, &plan, catch_up),
             bell: bell.clone(),
             behind: false,
+            pace: Pace::new(catch_up as u64 + 1),
             dropping: false,
             reference: 0,
             last_block: 0,

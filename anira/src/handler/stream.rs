@@ -15,6 +15,7 @@ use super::control::Shared;
 use super::crew::Crew;
 use super::late::{Late, Material};
 use super::output::Output;
+use super::pace::Pace;
 use super::parameter::Values;
 use super::payload::Payload;
 use super::running::Closed;
@@ -40,6 +41,7 @@ pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
     pub(super) bell: Option<Arc<Doorbell>>,
     /// An inference of before the last reset still held an engine then, and the stream has not been on time since.
     pub(super) behind: bool,
+    pub(super) pace: Pace,
     /// Hops had to be dropped, and output stream 0 has not been on time since.
     pub(super) dropping: bool,
     /// Samples of output stream 0 asked for so far: the clock of a session without inputs.
@@ -211,6 +213,11 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     fn submit_one(&mut self, now: u64) -> bool {
         self.take_parameters();
         self.shared.telemetry.count_submitted();
+        if !self.may_wait() && self.pace.gives_up(self.producer.next_hop()) {
+            self.producer.forgo();
+            self.shared.telemetry.count_dropped(1);
+            return false;
+        }
         let times = self.times(now);
         loop {
             let parameters = &self.parameters;
@@ -278,6 +285,9 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                 }
                 Collected::Ready(mut ready) => {
                     let hop = ready.hop();
+                    if let Some(output) = self.outputs.first() {
+                        self.pace.arrived(hop, output.is_due(hop));
+                    }
                     let Some(payload) = ready.payload() else { return };
                     for (stream, (output, data)) in self.outputs.iter_mut().zip(&payload.hops).enumerate() {
                         output.emit(stream, hop, Some(data), &mut self.emit);
@@ -433,6 +443,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         // An inference that runs now is not waited for: what is late behind it is not the model's doing.
         self.behind = self.producer.has_stragglers();
         self.dropping = false;
+        self.pace.reset();
         self.reference = 0;
         self.last_block = 0;
     }

@@ -56,6 +56,8 @@ pub(crate) struct Virtual<B: Backend> {
     free: Vec<u128>,
     /// Nothing finishes before.
     stalled: u128,
+    /// Results that came late one after the other, and the hop from which on they count.
+    late_results: (u64, u64),
 }
 
 impl<B: Backend> Virtual<B> {
@@ -105,6 +107,7 @@ impl<B: Backend> Virtual<B> {
             lost: BTreeSet::new(),
             free: vec![0; engines],
             stalled: 0,
+            late_results: (0, 0),
             _handler: handler,
             audio,
             control,
@@ -134,6 +137,7 @@ impl<B: Backend> Virtual<B> {
         self.audio.reset();
         assert!(!self.driver.run_one(), "a reset takes back what nobody has begun");
         (self.now, self.pushed, self.submitted, self.stalled) = (0, 0, 0, 0);
+        self.late_results = (0, 0);
         self.handed.fill(0);
         self.free.fill(0);
         self.queue.clear();
@@ -142,7 +146,7 @@ impl<B: Backend> Virtual<B> {
 
     /// Runs what is finished at `time`.
     fn run_until(&mut self, time: u128) {
-        while let Some(&(_, submitted)) = self.queue.front() {
+        while let Some(&(hop, submitted)) = self.queue.front() {
             let Some(engine) = self.free.iter_mut().min() else { return };
             let finish = submitted.max(*engine).max(self.stalled) + self.inference;
             if finish > time || time < self.stalled {
@@ -150,6 +154,7 @@ impl<B: Backend> Virtual<B> {
             }
             *engine = finish;
             self.queue.pop_front();
+            self.note_result(hop);
             assert!(self.driver.run_one(), "a submitted slot that nobody finds");
         }
     }
@@ -246,21 +251,49 @@ impl<B: Backend> Virtual<B> {
         }
         assert_eq!(late, missed, "late samples are those that are wanting: {:?}", self.report);
         self.missed += missed;
+        if missed > 0 {
+            self.drop_overdue();
+        }
         self.now += u128::from(block as u64) * SAMPLE;
     }
 
     /// What the library does with hops when a block is in: gives up those whose time has passed, submits what is complete.
     fn submit(&mut self) {
-        let past = self.handed[0].saturating_sub(self.zero_fill(0)) / self.outputs[0].0 as u64;
+        self.drop_overdue();
+        while (self.submitted + 1) * self.inputs[0].0 as u64 <= self.pushed {
+            if self.late_results.0 > 1 {
+                // One hop less for the engines; what was submitted before may still come late.
+                self.late_results = (0, self.submitted + 1);
+                self.lost.insert(self.submitted);
+            } else {
+                self.queue.push_back((self.submitted, self.now));
+            }
+            self.submitted += 1;
+        }
+    }
+
+    /// Hops of an output that have gone out whole.
+    fn past(&self, output: usize) -> u64 {
+        self.handed[output].saturating_sub(self.zero_fill(output)) / self.outputs[output].0 as u64
+    }
+
+    /// Gives up what no output can use any more. None of these models remembers.
+    fn drop_overdue(&mut self) {
+        let past = (0..self.outputs.len()).map(|output| self.past(output)).min().unwrap_or(0);
         while let Some(&(hop, _)) = self.queue.front()
             && hop < past
         {
             self.lost.insert(hop);
             self.queue.pop_front();
         }
-        while (self.submitted + 1) * self.inputs[0].0 as u64 <= self.pushed {
-            self.queue.push_back((self.submitted, self.now));
-            self.submitted += 1;
+    }
+
+    /// More than one result in a row that comes after its first sample was due costs the next hop.
+    fn note_result(&mut self, hop: u64) {
+        let due = self.zero_fill(0) + hop * self.outputs[0].0 as u64;
+        let (late, from) = self.late_results;
+        if hop >= from {
+            self.late_results.0 = if self.handed[0] > due { late + 1 } else { 0 };
         }
     }
 

@@ -56,6 +56,8 @@ pub(crate) struct Plain {
     runs: u64,
     /// Hops were dropped, and no block has been on time since.
     dropping: bool,
+    /// Results that came late one after the other, and the hop from which on they count.
+    late_results: (usize, usize),
     /// Per channel: what is heard where samples are late.
     fading: Vec<Fading>,
     holding: Vec<Holding>,
@@ -80,6 +82,7 @@ impl Plain {
             fade: 0,
             runs: 0,
             dropping: false,
+            late_results: (0, 0),
             fading: vec![Fading::new(scenario.late_fade); scenario.host_channels()],
             holding: vec![Holding::new(scenario.hop_out); scenario.host_channels()],
             counts: Counts::default(),
@@ -97,6 +100,7 @@ impl Plain {
 
     /// A block comes in; `None` is silence.
     pub(crate) fn push(&mut self, block: Option<&[Vec<f32>]>, start: usize, frames: usize) {
+        self.collect();
         for (c, channel) in self.input.iter_mut().enumerate() {
             match block {
                 Some(block) => channel.extend(&block[c][start..start + frames]),
@@ -132,6 +136,13 @@ impl Plain {
 
     fn submit(&mut self) {
         self.counts.submitted += 1;
+        if self.how == How::RealTime && self.late_results.0 > self.scenario.max_catch_up + 1 {
+            // One hop less for the worker; what was submitted before may still come late.
+            self.late_results = (0, self.next + 1);
+            self.counts.dropped += 1;
+            self.next += 1;
+            return;
+        }
         while self.queue.len() >= self.slots {
             self.collect();
             if self.queue.len() < self.slots {
@@ -201,6 +212,11 @@ impl Plain {
             }
             self.emitted = hop.number + 1;
             if let Some(Hop { number, fate: Fate::Done(samples), .. }) = self.queue.pop_front() {
+                let (late, from) = self.late_results;
+                if number >= from {
+                    let is_late = self.handed > self.latency + number * self.scenario.hop_out;
+                    self.late_results.0 = if is_late { late + 1 } else { 0 };
+                }
                 self.heard.insert(number, samples);
             }
         }
@@ -283,6 +299,7 @@ impl Plain {
         self.states.iter_mut().for_each(|z| *z = 0.0);
         self.fade = if self.bypass { FADE } else { 0 };
         self.dropping = false;
+        self.late_results = (0, 0);
         self.hear_silence();
     }
 }
