@@ -3,14 +3,14 @@
 mod audio_file;
 mod doctor;
 mod engine;
+#[cfg(feature = "onnxruntime")]
+mod environment;
 mod inspect;
 mod latency;
 mod npy;
 mod process;
 mod run;
 mod schema;
-#[cfg(feature = "onnxruntime")]
-mod telemetry;
 mod whole_file;
 
 use std::io::Write;
@@ -52,7 +52,7 @@ enum Command {
 
 fn main() -> ExitCode {
     #[cfg(feature = "onnxruntime")]
-    telemetry::turn_off();
+    environment::complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -102,7 +102,10 @@ fn look(engine: Engine) -> Result<Found> {
             Found { library: text(path), version: version.map(|text| text.trim().to_owned()) }
         }
         #[cfg(feature = "tflite")]
-        Engine::Tflite => Found { library: text(mapped("libtensorflowlite_c.")), version: None },
+        Engine::Tflite => Found {
+            library: text(mapped("libtensorflowlite_c.")),
+            version: anira::backends::TfLite.version(),
+        },
         #[cfg(feature = "litert")]
         Engine::Litert => Found { library: text(mapped("libLiteRt.")), version: None },
         _ => in_the_program(env!("CARGO_PKG_VERSION")),

@@ -13,7 +13,7 @@ const PLACES: &[(&str, &str)] = &[
     ("tests/src/quick.rs", "gives the marker to engines of tests, which stand in for cheap ones"),
     ("anira-backend-onnx/src/onnxruntime/library.rs", "asks a library whether it is ONNX Runtime"),
     ("anira-backend-onnx/src/onnxruntime/raw.rs", "runs without a list of outputs, reads booleans as bytes"),
-    ("anira-cli/src/telemetry.rs", "sets a variable before there is a second thread"),
+    ("anira-cli/src/environment.rs", "sets variables before there is a second thread"),
     ("anira-backend-tflite/src/memory.rs", "sees an engine's bytes as numbers"),
     ("anira-backend-tflite/src/tflite/ffi.rs", "calls TensorFlow Lite's C library"),
     ("anira-backend-tflite/src/litert/ffi.rs", "calls LiteRT's C library"),
