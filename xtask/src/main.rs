@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
 mod call;
+mod engines;
 mod features;
 mod loom;
 mod mutation;
@@ -147,6 +148,9 @@ struct Steps {
     /// Name the steps and what each proves; run nothing.
     #[arg(long)]
     list: bool,
+    /// Only this step, as --list names it; may be given several times.
+    #[arg(long = "step", value_name = "NAME")]
+    only: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -164,8 +168,8 @@ fn main() -> ExitCode {
 /// Whether all went well.
 fn run(verb: &Verb, workspace: &Workspace) -> anyhow::Result<bool> {
     match verb {
-        Verb::Check(steps) => Ok(go(&plan::check(), steps, workspace)),
-        Verb::Test(steps) => Ok(go(&plan::test(), steps, workspace)),
+        Verb::Check(steps) => go(plan::check(), steps, workspace),
+        Verb::Test(steps) => go(plan::test(), steps, workspace),
         Verb::Doc { open } => plan::doc(workspace, *open).map(|()| true),
         Verb::Tidy => tidy::run(workspace).map(|()| true),
         Verb::Native(options) => native::run(workspace, options),
@@ -188,12 +192,17 @@ fn run(verb: &Verb, workspace: &Workspace) -> anyhow::Result<bool> {
     }
 }
 
-fn go(plan: &[plan::Step], steps: &Steps, workspace: &Workspace) -> bool {
-    if steps.list {
-        print!("{}", table::contents(plan));
-        return true;
+fn go(mut plan: Vec<plan::Step>, steps: &Steps, workspace: &Workspace) -> anyhow::Result<bool> {
+    if let Some(unknown) = steps.only.iter().find(|name| plan.iter().all(|step| step.name != **name)) {
+        let names: Vec<_> = plan.iter().map(|step| step.name).collect();
+        anyhow::bail!("--step {unknown}: there is no such step; there are {}", names.join(", "));
     }
-    runner::run(plan, workspace, steps.keep_going)
+    plan.retain(|step| steps.only.is_empty() || steps.only.iter().any(|name| name == step.name));
+    if steps.list {
+        print!("{}", table::contents(&plan));
+        return Ok(true);
+    }
+    Ok(runner::run(&plan, workspace, steps.keep_going))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::call::Call;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{features, loom, shuttle, tidy, toolchain};
+use crate::{engines, features, loom, shuttle, tidy, toolchain};
 
 /// One step of a verb.
 pub(crate) struct Step {
@@ -63,6 +63,11 @@ pub(crate) fn test() -> Vec<Step> {
             name: "features",
             proves: "each feature compiles alone, and without features no native code is built",
             run: |workspace, _| features::run(workspace),
+        },
+        Step {
+            name: "engines",
+            proves: "every native engine that can be had passes its tests, alone and beside the others",
+            run: engines::run,
         },
         Step { name: "loom", proves: "the scheduler's models hold within the bound", run: loom::run },
         Step {

@@ -58,6 +58,24 @@ pub(crate) fn run(workspace: &Workspace, options: &Native) -> Result<bool> {
     Ok(well)
 }
 
+/// Fetches everything.
+pub(crate) fn fetch_all(workspace: &Workspace) -> Result<()> {
+    run(workspace, &Native { engines: Vec::new(), check: false, into: None }).map(|_| ())
+}
+
+/// The engines whose libraries are there: fetched, or somebody's own, to which all its variables point. (Cargo has set those that
+/// nobody else has.)
+pub(crate) fn available(workspace: &Workspace) -> Vec<&'static str> {
+    let root = workspace.root.join(FOLDER);
+    let leads_somewhere = |name: &str| std::env::var_os(name).is_some_and(|path| Path::new(&path).exists());
+    let own = |package: &Package| package.variables.iter().all(|name| leads_somewhere(name));
+    let there = |package: &&Package| own(package) || state(package, &root.join(package.folder)).is_ok();
+    let there: Vec<&Package> = table::select(&[]).filter(there).collect();
+    let has = |name: &str| there.iter().any(|package| package.name == name);
+    let can = |package: &&&Package| package.needs.iter().all(|name| has(name));
+    there.iter().filter(can).map(|package| package.name).collect()
+}
+
 /// What is right where a package is lacking.
 fn how_to_get(package: &Package) -> String {
     let variables = package.variables.join(" and ");
