@@ -59,15 +59,16 @@ pub(crate) fn test() -> Vec<Step> {
             proves: "the same tests pass as users build them, optimised",
             run: release_tests,
         },
-        Step {
-            name: "features",
-            proves: "each feature compiles alone, and without features no native code is built",
-            run: |workspace, _| features::run(workspace),
-        },
+        // Before the next: it needs the libraries that this one fetches.
         Step {
             name: "engines",
             proves: "every native engine that can be had passes its tests, alone and beside the others",
             run: engines::run,
+        },
+        Step {
+            name: "features",
+            proves: "each feature compiles alone, and without features no native code is built",
+            run: |workspace, _| features::run(workspace),
         },
         Step { name: "loom", proves: "the scheduler's models hold within the bound", run: loom::run },
         Step {
