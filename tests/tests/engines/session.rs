@@ -34,7 +34,7 @@ pub(crate) struct Session<B: Backend> {
 impl<B: Backend> Session<B> {
     /// One on this pool.
     pub(crate) fn new(backend: B, golden: &Golden, pool: Pool) -> Self {
-        let builder = golden.builder(backend, 1, Duration::from_millis(5));
+        let builder = golden.builder(backend, 1, Duration::from_millis(1));
         let mut handler = valid(builder.scheduler(pool).build());
         let mode = if golden.name == TCN_1K.name { Mode::Offline } else { Mode::Realtime };
         let host = HostConfig::varying(48_000.0, LONGEST).channels(golden.channels).mode(mode);
