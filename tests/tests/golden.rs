@@ -157,11 +157,15 @@ macro_rules! tests_of {
     };
 }
 
+// Each adds float32 products in an order of its own, and has its own tanh and exp; the longest sum has 416 terms. Seen on x86-64
+// with AVX2 (the largest is always `amp-tcn-15k`'s): rten 2.1e-6, ONNX Runtime 2.1e-6, LibTorch 0.9e-6, TensorFlow Lite 2.1e-6,
+// LiteRT 2.1e-6. So the bound leaves a factor of five for other processors. LibTorch made the goldens itself, of other
+// lengths at once: where it has nothing to choose (`amp-lstm-2k`, `amp-hybrid-11k`) it is bit for bit the same.
 tests_of!(rten, Rten, 1e-5);
 #[cfg(feature = "onnxruntime")]
 tests_of!(onnxruntime, OnnxRuntime, 1e-5);
 #[cfg(feature = "torch")]
-tests_of!(torch, Torch, 1e-5);
+tests_of!(torch, Torch, 4e-6);
 #[cfg(feature = "tflite")]
 tests_of!(tflite, TfLite, 1e-5);
 #[cfg(feature = "litert")]

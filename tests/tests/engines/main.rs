@@ -20,6 +20,7 @@ use anira_tests::zoo::{GAIN, Golden, HYBRID, KNOB, LSTM, STEREO, TCN_1K, built_i
 use anira_tests::{assert_same, eventually, valid, with_engine};
 
 use session::{Play, Session};
+use threads::Census;
 
 /// Names the engines of a process that this program starts, in their order.
 const ORDER: &str = "ANIRA_TESTS_ENGINES";
@@ -96,14 +97,14 @@ fn all_at_once_sound_as_each_alone() {
 
     let all: Vec<Vec<Box<dyn Play>>> = engines.iter().map(|engine| sessions(engine, &pool)).collect();
     eventually("every worker of the pool runs", || pool.running() == pool.threads());
-    let before = threads::names();
+    let census = Census::new(pool.threads() + Pool::shared().threads());
     let playing = &AtomicUsize::new(engines.len());
     let visited = &AtomicUsize::new(0);
     let (engines, fresh) = (&engines, &fresh);
-    let most = thread::scope(|scope| {
+    thread::scope(|scope| {
         for (i, (mut sessions, alone)) in all.into_iter().zip(&alone).enumerate() {
             let engine = engines[i];
-            scope.spawn(move || {
+            let host = move || {
                 let _playing = Playing(playing);
                 // Hops of all sessions are in the pool together with those of the other hosts, and then waited for. What is played
                 // goes on until the reloads are done.
@@ -117,9 +118,10 @@ fn all_at_once_sound_as_each_alone() {
                         session.rewind();
                     }
                 }
-            });
+            };
+            thread::Builder::new().name(format!("host-{engine}")).spawn_scoped(scope, host).unwrap();
         }
-        scope.spawn(move || {
+        let visitor = move || {
             while playing.load(Ordering::SeqCst) == engines.len() && visited.load(Ordering::SeqCst) < RELOADS
             {
                 for (again, fresh) in visits(engines).iter().zip(fresh) {
@@ -127,19 +129,15 @@ fn all_at_once_sound_as_each_alone() {
                 }
                 visited.fetch_add(1, Ordering::SeqCst);
             }
-        });
-        let mut most = before.clone();
+        };
+        thread::Builder::new().name("visitor".into()).spawn_scoped(scope, visitor).unwrap();
         while playing.load(Ordering::SeqCst) > 0 {
-            let now = threads::names();
-            if now.len() > most.len() {
-                most = now;
-            }
+            census.take();
             thread::sleep(Duration::from_millis(2));
         }
-        most
     });
     assert_eq!(visited.load(Ordering::SeqCst), RELOADS);
-    println!("threads before {before:?}, most {most:?}, after {:?}", threads::names());
+    eventually("no thread without a session", || census.is_over());
 }
 
 /// What such a process heard: fingerprints by engine and model.
