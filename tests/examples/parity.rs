@@ -103,8 +103,12 @@ fn runner<B: Backend>(backend: B, golden: &Golden) -> Box<dyn FnMut(&mut Vec<f64
         let configured = config.inputs().iter().find(|c| c.name_in_model() == t.name);
         known(t, configured.and_then(|c| c.shape.clone()))
     });
-    let outputs = vec![None; signature.outputs.len()];
-    let mut engine = valid(handler.model().engine(&EngineRequest::new(inputs.collect(), outputs)));
+    let outputs = signature.outputs.iter().map(|t| {
+        let configured = config.outputs().iter().find(|c| c.name_in_model() == t.name);
+        Some(known(t, configured.and_then(|c| c.shape.clone())))
+    });
+    let request = EngineRequest::new(inputs.collect(), outputs.collect());
+    let mut engine = valid(handler.model().engine(&request));
     let mut random = Random(7);
     for i in 0..signature.inputs.len() {
         let mut input = engine.input(i).unwrap();
@@ -156,7 +160,8 @@ fn tables(all: &[(&Golden, Vec<Entry>)]) -> String {
         "**Median time of a run**, in microseconds and as a multiple of the fastest engine of the row:",
         &|row, entry| {
             let fastest = row.iter().map(|entry| entry.median).fold(f64::INFINITY, f64::min);
-            format!("{:.0} µs, {:.1}×", entry.median, entry.median / fastest)
+            let digits = usize::from(entry.median < 10.0);
+            format!("{:.digits$} µs, {:.1}×", entry.median, entry.median / fastest)
         },
     );
     let allocations = table(
