@@ -20,6 +20,8 @@ pub(crate) struct Slot {
     pub(crate) fixed: bool,
     /// The session's elements, where they are not the engine's own.
     converted: Option<TensorData>,
+    /// What an output is until its first run, where the engine has no memory for it before.
+    zeros: Option<TensorData>,
 }
 
 /// The inputs and outputs of a request, checked against the file.
@@ -43,7 +45,8 @@ fn check_count(what: &'static str, own: usize, asked: usize) -> Result<()> {
 
 impl Slot {
     fn new(port: &Port, shape: Option<&[usize]>) -> Result<Self> {
-        let mut slot = Self { port: port.clone(), shape: vec![0], fixed: shape.is_some(), converted: None };
+        let mut slot =
+            Self { port: port.clone(), shape: vec![0], fixed: shape.is_some(), converted: None, zeros: None };
         if let Some(shape) = shape {
             slot.check(shape)?;
             slot.take_shape(shape.to_vec());
@@ -97,8 +100,15 @@ impl Slot {
         Ok(())
     }
 
-    /// Bytes in the engine's memory.
+    /// Before the first run: sees to it that there are zeros to show, if this is not the memory of an output of this shape.
     #[cfg(any(test, feature = "tflite"))]
+    pub(crate) fn await_run(&mut self, raw: &[u8]) {
+        if self.converted.is_none() && self.zeros.is_none() && raw.len() != self.bytes() {
+            self.zeros = Some(TensorData::zeros(self.port.info.dtype, self.shape.iter().product()));
+        }
+    }
+
+    /// Bytes in the engine's memory.
     pub(crate) fn bytes(&self) -> usize {
         self.shape.iter().product::<usize>() * self.port.storage.size()
     }
@@ -125,6 +135,11 @@ impl Slot {
 
     /// The session's view of an output, given the engine's memory.
     pub(crate) fn view<'a>(&'a self, raw: &'a [u8]) -> Option<TensorView<'a>> {
+        if let Some(zeros) = &self.zeros
+            && raw.len() != self.bytes()
+        {
+            return Some(zeros.view());
+        }
         Some(match (&self.converted, self.port.storage) {
             (Some(converted), _) => converted.view(),
             (None, Storage::F32) => TensorView::F32(numbers(raw)),

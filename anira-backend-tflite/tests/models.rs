@@ -202,9 +202,11 @@ fn variables_stay_until_a_reset<B: Backend>(backend: B) {
     let model = load(&backend, "memory").unwrap();
     assert_eq!(model.internal_state(), InternalState::Inside);
     let mut engine = engine(&backend, "memory", 64);
+    assert_eq!(get(&engine, 0), [0.0; 64], "known before the first run");
     let mut run = |reset: bool| {
         if reset {
             engine.reset().unwrap();
+            assert_eq!(get(&engine, 0).len(), 64);
         }
         set(&mut engine, 0, &[0.5; 64]);
         engine.run().unwrap();

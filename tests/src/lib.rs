@@ -8,6 +8,7 @@ pub struct FrontPage;
 mod gate;
 mod late;
 mod quick;
+pub mod zoo;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

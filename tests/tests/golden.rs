@@ -5,141 +5,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's failure")]
 
-use std::time::Duration;
-
 use anira::file::ConfigFile;
 use anira::prelude::*;
-use anira::traits::InputRole;
-use anira_tests::{Random, assert_same, blocks, here, valid};
-use ndarray::{Array1, Array2};
-
-/// The largest difference from PyTorch that is allowed, as a part of the golden's peak. Both add float32 products in
-/// orders of their own; the longest sum has 416 terms, and the largest difference seen on rten is 2.1e-6 (`amp-tcn-15k`).
-const TOLERANCE: f32 = 1e-5;
-
-/// Samples of the golden input: no block size divides it.
-const ALL: usize = 24_001;
-
-/// A model, and how its golden was made.
-struct Golden {
-    name: &'static str,
-    channels: usize,
-    /// Where its knobs stand; what is not here stands as the configuration says.
-    knobs: &'static [(&'static str, f64)],
-    /// Samples that are rendered for each list of blocks and each scheduler; the first list has all.
-    samples: usize,
-}
-
-const GAIN: Golden = Golden { name: "gain", channels: 1, knobs: &[], samples: ALL };
-const TCN_29K: Golden = Golden { name: "amp-tcn-29k", samples: 8_000, ..GAIN };
-const TCN_15K: Golden = Golden { name: "amp-tcn-15k", samples: 8_000, ..GAIN };
-const TCN_1K: Golden = Golden { name: "amp-tcn-1k", ..GAIN };
-const LSTM: Golden = Golden { name: "amp-lstm-2k", ..GAIN };
-const HYBRID: Golden = Golden { name: "amp-hybrid-11k", samples: 8_000, ..GAIN };
-const STEREO: Golden = Golden { name: "amp-stereo-4k", channels: 2, ..GAIN };
-const KNOB: Golden = Golden { name: "amp-knob-4k", knobs: &[("drive", 0.8)], ..GAIN };
-
-/// All models that the repository has.
-const ZOO: [&Golden; 8] = [&GAIN, &TCN_29K, &TCN_15K, &TCN_1K, &LSTM, &HYBRID, &STEREO, &KNOB];
-
-/// Sound by channel.
-type Planar = Vec<Vec<f32>>;
-
-impl Golden {
-    /// A handler as the model's configuration file has it, but for the number of engines, and without time to wait for
-    /// an inference: rendering waits as long as it takes, and less latency leaves more to compare.
-    fn handler<B, S>(&self, backend: B, scheduler: S, engines: usize) -> InferenceHandler<B, HopProcessor, S>
-    where
-        B: Backend,
-        S: Scheduler<anira::EngineOf<B>>,
-    {
-        let models = here().join("../models");
-        let text = std::fs::read_to_string(models.join(format!("{}.toml", self.name))).unwrap();
-        let file = valid(ConfigFile::from_toml(&format!("engines = {engines}\n{text}")));
-        let resolved = valid(file.resolve(backend.name(), &models));
-        let config = resolved.config.with_max_inference(Duration::ZERO);
-        let builder = InferenceHandler::builder(config).backend(backend).source(resolved.source);
-        valid(builder.options(resolved.options).scheduler(scheduler).build())
-    }
-
-    /// What goes in: the sound that all models share, or one with more channels that is the model's own.
-    fn input(&self) -> Planar {
-        if self.channels == 1 { npy("input", 1) } else { npy(&format!("{}.input", self.name), self.channels) }
-    }
-
-    fn output(&self) -> Planar {
-        npy(&format!("{}.output", self.name), self.channels)
-    }
-
-    /// Renders the first `samples` in blocks of these sizes; what comes out, without the latency.
-    fn render<B, S>(
-        &self,
-        handler: &mut InferenceHandler<B, HopProcessor, S>,
-        samples: usize,
-        pattern: &[usize],
-    ) -> Planar
-    where
-        B: Backend,
-        S: Scheduler<anira::EngineOf<B>>,
-    {
-        let longest = pattern.iter().copied().max().unwrap();
-        let host = HostConfig::varying(48_000.0, longest).channels(self.channels).mode(Mode::Offline);
-        let Prepared { mut audio, report, .. } = valid(handler.prepare(&host));
-        self.knobs.iter().for_each(|(name, place)| valid(handler.control().set_parameter(name, &[*place])));
-        let mut sound = self.input();
-        let mut at = 0;
-        for size in blocks(pattern, samples) {
-            let mut block: Vec<&mut [f32]> = sound.iter_mut().map(|c| &mut c[at..at + size]).collect();
-            let status = audio.process(&mut block[..]);
-            assert_eq!((status.fault, status.late_samples), (None, 0));
-            at += size;
-        }
-        assert_eq!(handler.control().last_error(), None);
-        let latency = report.latency[0].samples as usize;
-        sound.into_iter().map(|channel| channel[latency..samples].to_vec()).collect()
-    }
-}
-
-fn hop(config: &InferenceConfig) -> usize {
-    match config.inputs()[0].role {
-        InputRole::Stream { hop, .. } => hop,
-        _ => 0,
-    }
-}
-
-fn npy(name: &str, channels: usize) -> Planar {
-    let path = here().join("golden").join(format!("{name}.npy"));
-    let planar: Planar = if channels == 1 {
-        let array: Array1<f32> = ndarray_npy::read_npy(path).unwrap();
-        vec![array.to_vec()]
-    } else {
-        let array: Array2<f32> = ndarray_npy::read_npy(path).unwrap();
-        array.outer_iter().map(|row| row.to_vec()).collect()
-    };
-    assert!(planar.len() == channels && planar.iter().all(|channel| channel.len() == ALL), "{name}");
-    planar
-}
-
-/// The whole at once first, then lists of blocks.
-fn patterns() -> Vec<Vec<usize>> {
-    let mut random = Random(2);
-    let wild = (0..400).map(|_| random.below(1000)).collect();
-    let sizes = [ALL, 1, 32, 64, 100, 441, 480, 512, 2048, 4096];
-    let mut all: Vec<Vec<usize>> = sizes.map(|n| vec![n]).to_vec();
-    all.push(wild);
-    all
-}
+use anira_tests::zoo::{
+    ALL, ENGINES, GAIN, Golden, HYBRID, KNOB, LSTM, Planar, STEREO, TCN_1K, TCN_15K, TCN_29K, ZOO, distance,
+    hop, patterns,
+};
+use anira_tests::{assert_same, here, valid};
 
 #[track_caller]
-fn near(got: &Planar, right: &Planar, what: &str) {
+fn near(got: &Planar, right: &Planar, bound: f32, what: &str) {
     for (channel, (got, right)) in got.iter().zip(right).enumerate() {
         assert!(got.len() > 20_000);
-        let peak = right.iter().fold(0.0f32, |a, b| a.max(b.abs()));
-        assert!(peak > 0.1, "{what}: a golden of silence shows nothing");
-        let worst = (0..got.len()).map(|i| ((got[i] - right[i]).abs(), i)).max_by(|a, b| a.0.total_cmp(&b.0));
-        let (error, at) = worst.unwrap();
-        let told = format!("{what}, channel {channel}: {error} off at {at}: {}, not {}", got[at], right[at]);
-        assert!(error <= TOLERANCE * peak, "{told}; the peak is {peak}");
+        let (error, at) = distance(got, right);
+        println!("{what}, channel {channel}: {error:.1e} of the peak");
+        let told = format!("{what}, channel {channel}: {error} of the peak off at {at}");
+        assert!(error <= bound, "{told}: {}, not {}", got[at], right[at]);
     }
 }
 
@@ -155,7 +36,7 @@ fn same(got: &Planar, first: &Planar, least: usize, what: &str) {
 }
 
 /// The golden for the whole at once, then the beginning of it in other blocks, bit for bit the same.
-fn over_all_blocks<B: Backend>(backend: B, golden: &Golden) {
+fn over_all_blocks<B: Backend>(backend: B, golden: &Golden, bound: f32) {
     let mut handler = golden.handler(backend, Offline, 1);
     let hop = hop(handler.config());
     let mut first: Option<Planar> = None;
@@ -164,7 +45,7 @@ fn over_all_blocks<B: Backend>(backend: B, golden: &Golden) {
         match &first {
             None => {
                 let output = golden.render(&mut handler, ALL, &pattern);
-                near(&output, &golden.output(), &what);
+                near(&output, &golden.output(), bound, &what);
                 first = Some(output);
             }
             Some(first) => {
@@ -225,13 +106,7 @@ fn every_model_has_a_file_for_every_engine() {
     for name in names {
         let file = valid(ConfigFile::read(models.join(format!("{name}.toml"))));
         let mut first = None;
-        for (engine, ending) in [
-            ("rten", "onnx"),
-            ("onnxruntime", "onnx"),
-            ("torch", "pt"),
-            ("tflite", "tflite"),
-            ("litert", "tflite"),
-        ] {
+        for (engine, ending) in ENGINES {
             let resolved = valid(file.resolve(engine, &models));
             let path = resolved.source.path().unwrap().to_owned();
             assert_eq!(path, models.join(format!("{name}.{ending}")), "{engine}");
@@ -249,13 +124,14 @@ fn every_model_has_a_file_for_every_engine() {
     }
 }
 
-/// All models on one engine: a module of tests named after it.
+/// All models on one engine: a module of tests named after it, and the largest difference from PyTorch that it may have, as a
+/// part of the golden's peak.
 macro_rules! tests_of {
-    ($engine:ident, $backend:expr) => {
+    ($engine:ident, $backend:expr, $bound:expr) => {
         mod $engine {
             use super::*;
 
-            tests_of!($backend; gain GAIN, tcn_29k TCN_29K, tcn_15k TCN_15K, tcn_1k TCN_1K, lstm LSTM,
+            tests_of!($backend, $bound; gain GAIN, tcn_29k TCN_29K, tcn_15k TCN_15K, tcn_1k TCN_1K, lstm LSTM,
                 hybrid HYBRID, stereo STEREO, knob KNOB);
 
             #[test]
@@ -264,13 +140,13 @@ macro_rules! tests_of {
             }
         }
     };
-    ($backend:expr; $($name:ident $golden:ident),*) => {
+    ($backend:expr, $bound:expr; $($name:ident $golden:ident),*) => {
         $(mod $name {
             use super::*;
 
             #[test]
             fn agrees_over_all_blocks() {
-                over_all_blocks($backend, &$golden);
+                over_all_blocks($backend, &$golden, $bound);
             }
 
             #[test]
@@ -281,12 +157,16 @@ macro_rules! tests_of {
     };
 }
 
-tests_of!(rten, Rten);
+// Each adds float32 products in an order of its own, and has its own tanh and exp; the longest sum has 416 terms. Seen on x86-64
+// with AVX2 (the largest is always `amp-tcn-15k`'s): rten 2.1e-6, ONNX Runtime 2.1e-6, LibTorch 0.9e-6, TensorFlow Lite 2.1e-6,
+// LiteRT 2.1e-6. So the bound leaves a factor of five for other processors. LibTorch made the goldens itself, of other
+// lengths at once: where it has nothing to choose (`amp-lstm-2k`, `amp-hybrid-11k`) it is bit for bit the same.
+tests_of!(rten, Rten, 1e-5);
 #[cfg(feature = "onnxruntime")]
-tests_of!(onnxruntime, OnnxRuntime);
+tests_of!(onnxruntime, OnnxRuntime, 1e-5);
 #[cfg(feature = "torch")]
-tests_of!(torch, Torch);
+tests_of!(torch, Torch, 4e-6);
 #[cfg(feature = "tflite")]
-tests_of!(tflite, TfLite);
+tests_of!(tflite, TfLite, 1e-5);
 #[cfg(feature = "litert")]
-tests_of!(litert, LiteRt);
+tests_of!(litert, LiteRt, 1e-5);

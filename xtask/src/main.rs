@@ -82,6 +82,14 @@ enum Verb {
     /// What cannot be had is skipped with a line that says so; with CI=true, or named by --engine, it is an error. A file with
     /// another hash than expected is always an error.
     Native(native::Native),
+    /// Builds every library without features and with each alone, and sees that no native code comes in unasked.
+    ///
+    /// A feature whose engine's library is not there is skipped with a line that says so; with CI=true it is an error.
+    Features {
+        /// Instead build `anira` with every set of the features that matter. Slow: some 190 sets.
+        #[arg(long)]
+        powerset: bool,
+    },
     /// Measures what anira costs on this machine: `audio`, `wake`, `idle`, `load`; `cargo xtask bench --help` says more.
     ///
     /// Builds the program `anira-bench`, optimised, and hands everything behind the verb to it. docs/benchmarks.md says what
@@ -173,6 +181,8 @@ fn run(verb: &Verb, workspace: &Workspace) -> anyhow::Result<bool> {
         Verb::Doc { open } => plan::doc(workspace, *open).map(|()| true),
         Verb::Tidy => tidy::run(workspace).map(|()| true),
         Verb::Native(options) => native::run(workspace, options),
+        Verb::Features { powerset: true } => features::powerset(workspace).map(|()| true),
+        Verb::Features { powerset: false } => features::run(workspace).map(|()| true),
         Verb::Bench { arguments } => {
             let run: [OsString; 5] =
                 ["--release", "--quiet", "--package", "anira-bench", "--"].map(Into::into);

@@ -32,7 +32,15 @@ impl TfLiteEngine {
             engine.interpreter.output_mut(i).fill(0);
             slot.clear();
         }
+        engine.await_run();
         Ok(engine)
+    }
+
+    /// A new interpreter may have no memory yet for what depends on a variable.
+    fn await_run(&mut self) {
+        for (i, slot) in self.outputs.iter_mut().enumerate() {
+            slot.await_run(self.interpreter.output_ref(i));
+        }
     }
 }
 
@@ -94,6 +102,7 @@ impl Engine for TfLiteEngine {
     fn reset(&mut self) -> Result<()> {
         if self.loaded.contents.remembers {
             self.interpreter = prepare(&self.loaded, &self.inputs)?;
+            self.await_run();
         }
         Ok(())
     }

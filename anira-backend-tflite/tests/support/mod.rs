@@ -67,8 +67,12 @@ pub(crate) fn outputs(engine: &impl Engine) -> Vec<Vec<f64>> {
 
 /// The input or output of that name from the goldens of a fixture, as numbers.
 pub(crate) fn golden(model: &str, tensor: &str) -> Vec<f64> {
-    let path = fixture(model).with_extension("").join(format!("{tensor}.npy"));
-    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    numbers(&fixture(model).with_extension("").join(format!("{tensor}.npy")))
+}
+
+/// What an `.npy` file holds, as numbers.
+pub(crate) fn numbers(path: &Path) -> Vec<f64> {
+    let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
     let len = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
     let (header, data) = bytes[10..].split_at(len);
