@@ -8,7 +8,7 @@ use anira_tests::{refused, valid};
 
 use crate::{Analyser, config, near, pattern, published, reference};
 
-/// One step of an output of 256 steps from 0 to 1. Kernels that round in other places may be a step apart.
+/// One step of an output of 256 steps from 0 to 1. Seen: none, on both engines.
 const STEP: f32 = 1.0 / 256.0;
 
 fn knows_words<B: Backend>(backend: B) {
@@ -22,7 +22,7 @@ fn knows_words<B: Backend>(backend: B) {
         .iter()
         .flat_map(|step| analyser.hear(&[&pattern(1960, *step, 25.9)], &["labels_softmax"]).remove(0))
         .collect();
-    near(&said, &reference("speech"), 2.0 * STEP, "words");
+    near(&said, &reference("speech"), STEP, "words");
     assert!(said.iter().all(|p| (p / STEP).fract() == 0.0), "whole steps: {said:?}");
 }
 
@@ -41,7 +41,7 @@ fn litert_knows_words() {
 /// Frames of 40 features; three of them make a hop.
 fn wake_word_config() -> InferenceConfig {
     let features = InputTensor::stream("input_audio", 3).shape([1, 3, 40]).channels(40);
-    config(&[features.layout(valid("NTC".parse()))], &[OutputTensor::parameter("dense").shape([1, 1])])
+    config(&[features.layout(valid("NTC".parse()))], &[OutputTensor::parameter("dense_1").shape([1, 1])])
 }
 
 /// Forty hops of features that rise over time; the same numbers as in tests/wild/make.py. What the model says after each.
@@ -52,7 +52,7 @@ fn hear_features<B: Backend>(analyser: &mut Analyser<B>) -> Vec<f32> {
         let channel = |c: usize| [0, 1, 2].map(|t| feature(3 * k + t, c) as f32);
         let frames: Vec<[f32; 3]> = (0..40).map(channel).collect();
         let channels: Vec<&[f32]> = frames.iter().map(|channel| &channel[..]).collect();
-        analyser.hear(&channels, &["dense"])[0][0]
+        analyser.hear(&channels, &["dense_1"])[0][0]
     };
     (0..40).map(hop).collect()
 }
@@ -63,7 +63,7 @@ fn tflite_waits_for_a_wake_word() {
     let Some(source) = published("pymicro-wakeword/hey_mycroft.tflite") else { return };
     let mut analyser = Analyser::new(TfLite, source, wake_word_config());
     let first = hear_features(&mut analyser);
-    near(&first, &reference("hey-mycroft"), 2.0 * STEP, "a wake word");
+    near(&first, &reference("hey-mycroft"), STEP, "a wake word");
     assert_ne!(hear_features(&mut analyser), first, "it remembers what it heard");
     analyser.audio.reset();
     assert_eq!(hear_features(&mut analyser), first, "and forgets it at a reset");
@@ -75,5 +75,5 @@ fn tflite_waits_for_a_wake_word() {
 fn litert_refuses_variables_by_name() {
     let Some(source) = published("pymicro-wakeword/hey_mycroft.tflite") else { return };
     let builder = InferenceHandler::builder(wake_word_config()).backend(LiteRt).source(source);
-    refused(builder.build(), ErrorKind::Unsupported, &["VAR_HANDLE"]);
+    refused(builder.build(), ErrorKind::Unsupported, &["hey_mycroft.tflite", "not supported"]);
 }
