@@ -27,16 +27,22 @@ const SIZES: [&str; 7] =
 /// [`ErrorKind::Model`] if it is malformed or asks for absurd sizes, [`ErrorKind::Unsupported`] for weights in other
 /// files and for inputs or outputs that are not tensors of a known type and rank.
 pub(crate) fn read(bytes: &[u8]) -> Result<Signature> {
-    let mut signature = None;
+    let (mut signature, mut versioned) = (None, false);
     for field in Fields::new(bytes) {
-        if let (7, graph) = field? {
+        match field? {
             // As in Protocol Buffers at large, the last one counts; all are checked.
-            signature = Some(read_graph(graph.bytes()?, 0)?);
+            (7, graph) => signature = Some(read_graph(graph.bytes()?, 0)?),
+            (8, _) => versioned = true,
+            _ => {}
         }
     }
     let Some(signature) = signature else {
         return Err(Error::new(ErrorKind::Model, "holds no graph: empty, truncated, or not an ONNX model"));
     };
+    // The graph comes before it in most files: without it the end is missing.
+    if !versioned {
+        return Err(Error::new(ErrorKind::Model, "names no version of its operators: truncated"));
+    }
     check_names("input", &signature.inputs)?;
     check_names("output", &signature.outputs)?;
     if signature.outputs.is_empty() {
