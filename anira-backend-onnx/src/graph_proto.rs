@@ -330,7 +330,8 @@ mod tests {
     fn model(fields: &[(u8, Vec<u8>)]) -> Result<Signature> {
         let graph: Vec<u8> = fields.iter().flat_map(|(number, bytes)| field(*number, bytes)).collect();
         // A length of two bytes: graphs may have more than 127.
-        read(&[&[7 << 3 | 2, graph.len() as u8 | 0x80, (graph.len() >> 7) as u8], &graph[..]].concat())
+        let head = [7 << 3 | 2, graph.len() as u8 | 0x80, (graph.len() >> 7) as u8];
+        read(&[&head, &graph[..], &field(8, &[16, 17])].concat())
     }
 
     #[test]
@@ -375,5 +376,7 @@ mod tests {
             assert!(error.to_string().contains(words), "`{error}` lacks `{words}`");
         }
         assert!(read(&[]).unwrap_err().to_string().contains("no graph"));
+        let without_versions = field(7, &field(12, &float("y", &[])));
+        assert!(read(&without_versions).unwrap_err().to_string().contains("no version"));
     }
 }

@@ -1,7 +1,8 @@
 //! Sessions that are built, prepared, played and dropped, and others that are refused, again and again: memory does not grow, on any
 //! engine. Alone in this binary, because it measures the process.
 //!
-//! ANIRA_LOADS=1000 for the long version; 50 rounds unless it is set. A round is four loads.
+//! ANIRA_LOADS=1000 for the long version; 50 rounds unless it is set. A round is four loads. ANIRA_LOADS_ENGINE=rten for one engine
+//! alone.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test's failure")]
 #![allow(clippy::print_stderr, reason = "the figures are for who asks for them")]
@@ -62,6 +63,9 @@ fn round<B: Backend + Clone>(backend: &B, gain: &Project, lstm: &Project, foreig
 }
 
 fn grows_not<B: Backend + Clone>(backend: B) {
+    if std::env::var("ANIRA_LOADS_ENGINE").is_ok_and(|only| only != backend.name()) {
+        return;
+    }
     let rounds = std::env::var("ANIRA_LOADS").map_or(50, |n| n.parse().unwrap());
     let (gain, lstm) = (Project::new("gain", backend.name()), Project::new("amp-lstm-2k", backend.name()));
     let foreign = lacking_an_operator(backend.name(), &gain);
