@@ -27,16 +27,22 @@ const SIZES: [&str; 7] =
 /// [`ErrorKind::Model`] if it is malformed or asks for absurd sizes, [`ErrorKind::Unsupported`] for weights in other
 /// files and for inputs or outputs that are not tensors of a known type and rank.
 pub(crate) fn read(bytes: &[u8]) -> Result<Signature> {
-    let mut signature = None;
+    let (mut signature, mut versioned) = (None, false);
     for field in Fields::new(bytes) {
-        if let (7, graph) = field? {
+        match field? {
             // As in Protocol Buffers at large, the last one counts; all are checked.
-            signature = Some(read_graph(graph.bytes()?, 0)?);
+            (7, graph) => signature = Some(read_graph(graph.bytes()?, 0)?),
+            (8, _) => versioned = true,
+            _ => {}
         }
     }
     let Some(signature) = signature else {
         return Err(Error::new(ErrorKind::Model, "holds no graph: empty, truncated, or not an ONNX model"));
     };
+    // The graph comes before it in most files: without it the end is missing.
+    if !versioned {
+        return Err(Error::new(ErrorKind::Model, "names no version of its operators: truncated"));
+    }
     check_names("input", &signature.inputs)?;
     check_names("output", &signature.outputs)?;
     if signature.outputs.is_empty() {
@@ -324,7 +330,8 @@ mod tests {
     fn model(fields: &[(u8, Vec<u8>)]) -> Result<Signature> {
         let graph: Vec<u8> = fields.iter().flat_map(|(number, bytes)| field(*number, bytes)).collect();
         // A length of two bytes: graphs may have more than 127.
-        read(&[&[7 << 3 | 2, graph.len() as u8 | 0x80, (graph.len() >> 7) as u8], &graph[..]].concat())
+        let head = [7 << 3 | 2, graph.len() as u8 | 0x80, (graph.len() >> 7) as u8];
+        read(&[&head, &graph[..], &field(8, &[16, 17])].concat())
     }
 
     #[test]
@@ -369,5 +376,7 @@ mod tests {
             assert!(error.to_string().contains(words), "`{error}` lacks `{words}`");
         }
         assert!(read(&[]).unwrap_err().to_string().contains("no graph"));
+        let without_versions = field(7, &field(12, &float("y", &[])));
+        assert!(read(&without_versions).unwrap_err().to_string().contains("no version"));
     }
 }

@@ -15,6 +15,7 @@ use plain::{Plain, code, ints, operator, plain, tensor, with_options};
 use support::{bytes, for_every_engine, get, request, set};
 
 const SUB: u8 = 41;
+const DIV: u8 = 42;
 
 for_every_engine! {
     the_hand_made_model_runs
@@ -23,6 +24,7 @@ for_every_engine! {
     shapes_that_do_not_fit_are_errors
     other_formats_and_huge_sizes_never_reach_the_engine
     values_that_nobody_uses_do_no_harm
+    engines_are_tried_with_the_requests_values
     engines_that_failed_leave_others_alone
 }
 
@@ -122,6 +124,25 @@ fn values_that_nobody_uses_do_no_harm<B: Backend>(backend: B) {
     set(&mut engine, 0, &[1.0; 4]);
     engine.run().unwrap();
     assert_eq!(get(&engine, 0), [2.0, 3.0, 4.0, 5.0]);
+}
+
+/// Whole numbers divided by others, which may not be 0.
+fn engines_are_tried_with_the_requests_values<B: Backend>(backend: B) {
+    let mut divided = good();
+    divided.codes = vec![code(DIV)];
+    divided.tensors = ["x", "d", "y"].map(|name| tensor(name, 2, &[1, 4], 0)).to_vec();
+    divided.inputs = vec![0, 1];
+    divided.operators = vec![with_options(operator(0, &[0, 1], &[2]), 29, vec![U8(0)])];
+    let model = load(&backend, &divided).unwrap();
+    let error = model.engine(&request(model.signature(), 1)).map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Engine, "{error}");
+    let tried = request(model.signature(), 1).values(vec![vec![], vec![1.0]]);
+    let mut engine = model.engine(&tried).unwrap();
+    assert_eq!(engine.input(1).unwrap().i32_mut().unwrap(), [0; 4], "zeros again");
+    engine.input(0).unwrap().i32_mut().unwrap().copy_from_slice(&[9, 8, 7, 6]);
+    engine.input(1).unwrap().i32_mut().unwrap().copy_from_slice(&[3, 2, 7, 1]);
+    engine.run().unwrap();
+    assert_eq!(engine.output(0).unwrap().i32().unwrap(), [3, 4, 1, 6]);
 }
 
 fn engines_that_failed_leave_others_alone<B: Backend>(backend: B) {

@@ -63,7 +63,8 @@ impl TorchEngine {
             .iter()
             .zip(&mut engine.inputs)
             .for_each(|(trial, slot)| slot.fill(trial));
-        fault::catch(ErrorKind::Panicked, "running on zeros", || engine.run())?;
+        request.put(&mut engine);
+        fault::catch(ErrorKind::Panicked, "a trial run", || engine.run())?;
         engine.inputs.iter_mut().try_for_each(Slot::clear)?;
         for output in &mut engine.outputs {
             output.slot.as_mut().map_or(Ok(()), Slot::clear)?;

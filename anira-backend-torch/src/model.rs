@@ -165,7 +165,7 @@ impl Model for TorchModel {
         if self.loaded.inside { InternalState::Inside } else { InternalState::None }
     }
 
-    /// Runs the method once, on zeros: what the module's shapes and types really are shows now.
+    /// Runs the method once, on what the request or the configuration says or zeros: what the module's shapes and types really are shows now.
     fn engine(&self, request: &EngineRequest) -> Result<TorchEngine> {
         TorchEngine::new(Arc::clone(&self.loaded), request)
     }

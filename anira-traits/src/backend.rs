@@ -109,7 +109,7 @@ impl LoadRequest {
 }
 
 /// What a caller asks of [`Model::engine`]: a concrete shape for every tensor, so that an engine can bind its tensors once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct EngineRequest {
     /// The extents of each input, in the order of [`Signature::inputs`].
@@ -117,13 +117,40 @@ pub struct EngineRequest {
     /// The extents of each output, in the order of [`Signature::outputs`]; `None` where the caller ignores the output
     /// and its shape.
     pub outputs: Vec<Option<Vec<usize>>>,
+    /// What each input holds in a trial run: one value per element, one for all, or none for zeros, as for all inputs that
+    /// are beyond the end of this list. There are models that cannot run on zeros: one takes the sample rate as a tensor.
+    pub values: Vec<Vec<f64>>,
 }
 
 impl EngineRequest {
     /// A request for these shapes.
     #[must_use]
     pub fn new(inputs: Vec<Vec<usize>>, outputs: Vec<Option<Vec<usize>>>) -> Self {
-        Self { inputs, outputs }
+        Self { inputs, outputs, values: Vec::new() }
+    }
+
+    /// The same request with these [values](Self::values) for a trial run.
+    #[must_use]
+    pub fn values(mut self, values: Vec<Vec<f64>>) -> Self {
+        self.values = values;
+        self
+    }
+
+    /// For backends, before a trial run: puts the [values](Self::values) into the engine's inputs.
+    pub fn put(&self, engine: &mut impl Engine) {
+        self.write(engine, |values, at| values.get(at).or(values.first()).copied().unwrap_or(0.0));
+    }
+
+    /// For backends, after a trial run: makes those inputs zeros again.
+    pub fn take_back(&self, engine: &mut impl Engine) {
+        self.write(engine, |_, _| 0.0);
+    }
+
+    fn write(&self, engine: &mut impl Engine, value: impl Fn(&[f64], usize) -> f64) {
+        for (input, values) in self.values.iter().enumerate().filter(|(_, values)| !values.is_empty()) {
+            let Some(mut view) = engine.input(input) else { continue };
+            (0..view.len()).for_each(|at| view.set_number(at, value(values, at)));
+        }
     }
 }
 

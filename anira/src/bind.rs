@@ -82,6 +82,7 @@ pub(crate) fn bind(config: &InferenceConfig, model: &Signature) -> Result<Bindin
             .ok_or_else(|| Error::config("input", format_args!("`{}`, not configured", info.name), right))?;
         binding.request.inputs.push(shape);
     }
+    binding.request.values = binding.trial_values(model.inputs.len());
     for tensor in config.outputs() {
         let at = |e: Error| e.at(format!("output `{}`", tensor.name));
         let index = find(tensor.name_in_model(), &model.outputs).map_err(at)?;
@@ -91,6 +92,24 @@ pub(crate) fn bind(config: &InferenceConfig, model: &Signature) -> Result<Bindin
 }
 
 impl Binding {
+    /// What the configuration says that each input holds at first; streams are silent.
+    fn trial_values(&self, inputs: usize) -> Vec<Vec<f64>> {
+        let numbers = |data: &TensorData| {
+            let view = data.view();
+            (0..view.len()).filter_map(|at| view.number(at)).collect()
+        };
+        let mut values = vec![Vec::new(); inputs];
+        let parameters = self.parameters.iter().map(|p| (p.tensor, p.default.clone()));
+        let constants = self.constants.iter().map(|(input, data)| (*input, numbers(data)));
+        let states = self.states.iter().map(|s| (s.input, numbers(&s.initial)));
+        for (input, numbers) in parameters.chain(constants).chain(states) {
+            if let Some(place) = values.get_mut(input) {
+                *place = numbers;
+            }
+        }
+        values
+    }
+
     fn input(
         &mut self,
         tensor: &InputTensor,

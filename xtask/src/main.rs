@@ -68,18 +68,18 @@ enum Verb {
     /// depend on whom, how long files are, ignored tests without a reason, unfinished work, paths of somebody's
     /// machine, line endings, what a crate's manifest has to hold, and that the README's first commands exist.
     Tidy,
-    /// Lays the native engines' libraries into `.native`, where builds and runs look for them.
+    /// Lays the native engines' libraries and the tests' models of others into `.native`, where builds and runs look for them.
     ///
     /// Downloads each from its registry by the ordinary client (pip for wheels, cargo for crates), compares its hash with the
-    /// one in xtask/src/native/table.rs, and unpacks what is needed. What is there already is verified by its hash and left
+    /// one in xtask/src/native/table.rs or models.rs, and unpacks what is needed. What is there already is verified by its hash and left
     /// alone. `.cargo/config.toml` sets the variables that builds and runs read to places in `.native`; a variable of your own
     /// wins: ORT_DYLIB_PATH; LIBTORCH; TFLITEC_PREBUILT_PATH and TFLITEC_HEADER_DIR; LITERT_LIB_DIR.
     ///
     /// Needs python3 with pip and gcc, and for building with TensorFlow Lite libssl-dev and pkg-config as well. Only Linux on x86-64
-    /// is known; elsewhere install the libraries yourself and set the variables. All together: 606 MB to download,
-    /// 588 MB on disk.
+    /// is known; elsewhere install the libraries yourself and set the variables. All together: 618 MB to download,
+    /// 593 MB on disk; the models alone 12.5 and 5.3.
     ///
-    /// What cannot be had is skipped with a line that says so; with CI=true, or named by --engine, it is an error. A file with
+    /// What cannot be had is skipped with a line that says so; with CI=true, or named by --engine or --models, it is an error. A file with
     /// another hash than expected is always an error.
     Native(native::Native),
     /// Builds every library without features and with each alone, and sees that no native code comes in unasked.

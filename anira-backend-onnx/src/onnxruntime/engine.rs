@@ -63,15 +63,17 @@ impl OnnxRuntimeEngine {
             binding.bind_input(info.name.as_str(), &input.tensor).map_err(fault::bind)?;
         }
         let mut engine = Self { session, binding, inputs, outputs: Vec::new() };
-        let shapes = catch(NAME, ErrorKind::Panicked, "running on zeros", || engine.trial(signature))?;
+        request.put(&mut engine);
+        let shapes = catch(NAME, ErrorKind::Panicked, "a trial run", || engine.trial(signature))?;
         engine.bind_outputs(signature, request, &shapes)?;
         // Once more as every run will be: the library plans its memory in the first.
-        catch(NAME, ErrorKind::Panicked, "running on zeros", || engine.run())?;
+        catch(NAME, ErrorKind::Panicked, "a trial run", || engine.run())?;
+        request.take_back(&mut engine);
         engine.outputs.iter_mut().for_each(Output::clear);
         Ok(engine)
     }
 
-    /// Runs on zeros, the outputs wherever the library puts them; gives their shapes.
+    /// A first run, the outputs wherever the library puts them; gives their shapes.
     fn trial(&mut self, signature: &Signature) -> Result<Vec<Vec<usize>>> {
         let memory = processor()?;
         for info in &signature.outputs {

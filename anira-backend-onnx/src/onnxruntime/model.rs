@@ -85,7 +85,7 @@ impl Model for OnnxRuntimeModel {
         &self.signature
     }
 
-    /// Makes a session, unless this is the first engine, and runs it on zeros: what ONNX Runtime lacks and what the model's shapes
+    /// Makes a session, unless this is the first engine, and runs it on what the request says or zeros: what ONNX Runtime lacks and what the model's shapes
     /// really are shows now.
     fn engine(&self, request: &EngineRequest) -> Result<OnnxRuntimeEngine> {
         OnnxRuntimeEngine::check(&self.signature, request)?;

@@ -30,7 +30,9 @@ impl RtenEngine {
             signature.outputs.iter().zip(&request.outputs).map(|(t, s)| Output::new(t, s.as_deref()));
         let (inputs, outputs) = (inputs.collect::<Result<_>>()?, outputs.collect::<Result<_>>()?);
         let mut engine = Self { loaded, inputs, outputs };
-        catch("rten", ErrorKind::Panicked, "running on zeros", || engine.run())?;
+        request.put(&mut engine);
+        catch("rten", ErrorKind::Panicked, "a trial run", || engine.run())?;
+        request.take_back(&mut engine);
         engine.outputs.iter_mut().for_each(Output::clear);
         Ok(engine)
     }

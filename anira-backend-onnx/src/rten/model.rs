@@ -85,7 +85,7 @@ impl Model for RtenModel {
         &self.loaded.signature
     }
 
-    /// Runs the model once, on zeros: what rten lacks and what the model's shapes really are shows now.
+    /// Runs the model once, on what the request says or zeros: what rten lacks and what the model's shapes really are shows now.
     fn engine(&self, request: &EngineRequest) -> Result<RtenEngine> {
         RtenEngine::new(Arc::clone(&self.loaded), request)
     }

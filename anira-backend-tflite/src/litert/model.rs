@@ -106,7 +106,7 @@ impl Model for LiteRtModel {
         if self.loaded.contents.remembers { InternalState::Inside } else { InternalState::None }
     }
 
-    /// Runs the model once, on zeros: what LiteRT lacks and what the model's shapes really are shows now.
+    /// Runs the model twice, on what the request says or zeros: what LiteRT lacks and what the model's shapes really are shows now.
     fn engine(&self, request: &EngineRequest) -> Result<LiteRtEngine> {
         LiteRtEngine::new(Arc::clone(&self.loaded), request)
     }

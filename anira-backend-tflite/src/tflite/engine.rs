@@ -24,7 +24,9 @@ impl TfLiteEngine {
         let (inputs, outputs) = slots(&loaded.contents, request)?;
         let interpreter = prepare(&loaded, &inputs)?;
         let mut engine = Self { loaded, interpreter, inputs, outputs };
+        request.put(&mut engine);
         engine.run()?;
+        request.take_back(&mut engine);
         if engine.loaded.contents.remembers {
             engine.interpreter = prepare(&engine.loaded, &engine.inputs)?;
         }

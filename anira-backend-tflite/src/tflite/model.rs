@@ -87,7 +87,7 @@ impl Model for TfLiteModel {
         if self.loaded.contents.remembers { InternalState::Inside } else { InternalState::None }
     }
 
-    /// Runs the model once, on zeros: what TensorFlow Lite lacks and what the model's shapes really are shows now.
+    /// Runs the model once, on what the request says or zeros: what TensorFlow Lite lacks and what the model's shapes really are shows now.
     fn engine(&self, request: &EngineRequest) -> Result<TfLiteEngine> {
         TfLiteEngine::new(Arc::clone(&self.loaded), request)
     }

@@ -6,6 +6,7 @@ mod readings;
 mod shapes;
 mod states;
 mod streams;
+mod trial;
 
 use anira::prelude::*;
 

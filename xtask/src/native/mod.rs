@@ -1,8 +1,10 @@
-//! `cargo xtask native`: lays the native engines' libraries into `.native`, where builds and runs look for them.
+//! `cargo xtask native`: lays the native engines' libraries into `.native`, where builds and runs look for them, and beside
+//! them the models of others that tests run.
 
 mod download;
 mod hash;
 mod made;
+mod models;
 mod table;
 mod unpack;
 
@@ -15,6 +17,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 
 use self::hash::Mismatch;
+use self::models::MODELS;
 use self::table::{Package, Registry};
 use crate::workspace::{Workspace, in_ci};
 
@@ -23,9 +26,12 @@ const FOLDER: &str = ".native";
 
 #[derive(Args)]
 pub(crate) struct Native {
-    /// Only this one; may be given several times. All, unless given.
+    /// Only this engine; may be given several times. All engines and the models, unless given.
     #[arg(long = "engine", value_name = "NAME", value_parser = PossibleValuesParser::new(table::names()))]
     engines: Vec<String>,
+    /// The models of others that the tests in tests/tests/wild run: 12.5 MB. Alone, unless engines are named.
+    #[arg(long)]
+    models: bool,
     /// Verify what is there by its hash; download nothing.
     #[arg(long)]
     check: bool,
@@ -34,25 +40,39 @@ pub(crate) struct Native {
     into: Option<PathBuf>,
 }
 
+impl Native {
+    /// Nothing was named: whatever can be had.
+    fn everything(&self) -> bool {
+        self.engines.is_empty() && !self.models
+    }
+
+    fn packages(&self) -> impl Iterator<Item = &'static Package> {
+        let engines = self.everything() || !self.engines.is_empty();
+        let models = self.everything() || self.models;
+        let engines = engines.then(|| table::select(&self.engines)).into_iter().flatten();
+        engines.chain(models.then_some(MODELS).into_iter().flatten())
+    }
+}
+
 /// Whether all went well.
 pub(crate) fn run(workspace: &Workspace, options: &Native) -> Result<bool> {
     let root = options.into.clone().unwrap_or_else(|| workspace.root.join(FOLDER));
     let mut well = true;
-    for package in table::select(&options.engines) {
+    for package in options.packages() {
         let folder = root.join(package.folder);
         if options.check {
             let state = state(package, &folder);
-            println!("{:<12} {}", package.name, describe(package, &folder, &state));
+            println!("{:<16} {}", package.name, describe(package, &folder, &state));
             well &= state.is_ok();
             continue;
         }
         if let Err(error) = fetch(package, &root) {
-            let named = !options.engines.is_empty();
+            let named = !options.everything();
             // A file that is not the expected one is never passed over.
             if in_ci() || named || error.is::<Mismatch>() {
                 return Err(error.context(format!("{} could not be had", package.title)));
             }
-            println!("{:<12} skipped: {error:#}; {}", package.name, how_to_get(package));
+            println!("{:<16} skipped: {error:#}; {}", package.name, how_to_get(package));
         }
     }
     Ok(well)
@@ -78,6 +98,10 @@ pub(crate) fn available(workspace: &Workspace) -> Vec<&'static str> {
 
 /// What is right where a package is lacking.
 fn how_to_get(package: &Package) -> String {
+    if package.variables.is_empty() {
+        return "`cargo xtask native --models` tries again; tests that need it are skipped, each with a line"
+            .to_owned();
+    }
     let variables = package.variables.join(" and ");
     format!(
         "`cargo xtask native --engine {}` tries again, or set {variables} to an installation of your own",
@@ -97,24 +121,26 @@ fn describe(package: &Package, folder: &Path, state: &Result<()>) -> String {
 fn fetch(package: &Package, root: &Path) -> Result<()> {
     let (start, folder) = (Instant::now(), root.join(package.folder));
     if state(package, &folder).is_ok() {
-        println!("{:<12} {} is there, nothing to do", package.name, package.title);
+        println!("{:<16} {} is there, nothing to do", package.name, package.title);
         return Ok(());
     }
-    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+    let library = !package.variables.is_empty();
+    if library && !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         bail!("only the libraries for Linux on x86-64 are known");
     }
-    println!("{:<12} {}: downloading {} …", package.name, package.title, megabytes(package.bytes()));
+    println!("{:<16} {}: downloading {} …", package.name, package.title, megabytes(package.bytes()));
     // Beside the place where it goes, so that it can be renamed: the folder is complete or not there.
     let scratch = root.join(format!(".{}.new", package.name));
     remove(&scratch)?;
     let result = lay(package, &scratch).and_then(|new| {
         remove(&folder)?;
+        fs::create_dir_all(folder.parent().unwrap_or(root))?;
         fs::rename(&new, &folder).with_context(|| format!("{} cannot be made", folder.display()))
     });
     remove(&scratch)?;
     result?;
     let (size, seconds) = (megabytes(size(&folder)), start.elapsed().as_secs_f64());
-    println!("{:<12} {size} on disk, {seconds:.1} s", package.name);
+    println!("{:<16} {size} on disk, {seconds:.1} s", package.name);
     Ok(())
 }
 
@@ -223,6 +249,29 @@ mod tests {
         assert!(fetch(&PACKAGE, root.path()).is_err(), "the package makes no lib/abc");
         assert!(folder.join("mine").exists());
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn models_come_with_everything_and_alone_when_named() {
+        let chosen = |engines: &[&str], models| {
+            let engines = engines.iter().map(|n| (*n).to_owned()).collect();
+            let options = Native { engines, models, check: false, into: None };
+            options.packages().map(|package| package.name).collect::<Vec<_>>()
+        };
+        let all_models: Vec<_> = MODELS.iter().map(|package| package.name).collect();
+        assert_eq!(chosen(&[], false), [table::names(), all_models.clone()].concat());
+        assert_eq!(chosen(&[], true), all_models);
+        assert_eq!(chosen(&["litert"], false), ["litert"]);
+        assert_eq!(chosen(&["litert"], true), [vec!["litert"], all_models].concat());
+        let lacking = describe(&MODELS[0], Path::new("gone"), &Err(anyhow::anyhow!("gone")));
+        assert!(lacking.contains("--models"), "{lacking}");
+    }
+
+    #[test]
+    fn the_help_says_what_the_models_weigh() {
+        let bytes: u64 = MODELS.iter().map(Package::bytes).sum();
+        let said = format!("tests/tests/wild run: {}", megabytes(bytes));
+        assert!(include_str!("mod.rs").contains(&said), "{said}");
     }
 
     #[test]

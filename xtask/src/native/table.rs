@@ -1,6 +1,6 @@
 //! Which libraries, from where, in which version, with which hash: the one place to change when an engine is renewed.
 
-/// An engine's library, or a tool that building with it needs.
+/// An engine's library, a tool that building with it needs, or a model of others.
 #[derive(Debug)]
 pub(crate) struct Package {
     /// What `--engine` calls it.
@@ -11,7 +11,7 @@ pub(crate) struct Package {
     pub(crate) title: &'static str,
     /// Others that have to be there as well.
     pub(crate) needs: &'static [&'static str],
-    /// By which variables somebody points to an installation of their own.
+    /// By which variables somebody points to an installation of their own; none for models.
     pub(crate) variables: &'static [&'static str],
     /// What is downloaded.
     pub(crate) artefacts: &'static [Artefact],
@@ -264,6 +264,7 @@ pub(crate) fn names() -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::native::models::MODELS;
 
     fn is_sha256(text: &str) -> bool {
         text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
@@ -271,11 +272,13 @@ mod tests {
 
     #[test]
     fn every_line_of_the_table_can_be_used() {
-        for package in PACKAGES {
+        for package in PACKAGES.iter().chain(MODELS) {
             let name = package.name;
-            assert!(!package.variables.is_empty() && !package.installed.is_empty(), "{name}");
+            let is_model = MODELS.iter().any(|model| model.name == name);
+            assert!(package.variables.is_empty() == is_model && !package.installed.is_empty(), "{name}");
             assert!(package.needs.iter().all(|n| names().contains(n)), "{name} needs what is not there");
-            assert_eq!(names().iter().filter(|n| **n == name).count(), 1, "{name} is there twice");
+            let same = PACKAGES.iter().chain(MODELS).filter(|other| other.name == name);
+            assert_eq!(same.count(), 1, "{name} is there twice");
             for artefact in package.artefacts {
                 assert!(is_sha256(artefact.sha256), "{}: {}", artefact.package, artefact.sha256);
                 assert!(artefact.bytes > 0 && !artefact.take.is_empty(), "{}", artefact.package);

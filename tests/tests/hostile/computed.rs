@@ -1,0 +1,69 @@
+//! Models that compute how much they ask for, which a reader cannot know: in a process whose memory is bounded.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+
+use anira::prelude::*;
+
+use crate::attempt::{attempt, while_another_plays};
+use crate::files::{self, Format};
+
+/// What becomes of it where ten gibibytes cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum End {
+    /// An error of this kind.
+    Is(ErrorKind),
+    /// The process ends, for this reason. Nothing that runs inside of it can do anything about that: the engines' pages say so, and
+    /// name a process of its own as the remedy. Should it be an error one day, this test says that too.
+    OfTheProcess(&'static str),
+}
+
+/// Set for a child whose memory is bounded: the engine's name.
+const LIMITED: &str = "ANIRA_TEST_LIMITED_ENGINE";
+
+/// In a child that may have 8 GB, so that nobody's machine is filled.
+pub(crate) fn bounded<B: Backend>(backend: B, end: End) {
+    let mut child = Command::new("sh");
+    child.args(["-c", "ulimit -c 0; ulimit -v 8000000; exec \"$0\" --exact computed::child --nocapture"]);
+    let output = child.arg(std::env::current_exe().unwrap()).env(LIMITED, backend.name()).output().unwrap();
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let told = format!("{}: {text}", output.status);
+    match end {
+        End::Is(kind) => {
+            assert!(output.status.success() && text.contains("1 passed"), "{told}");
+            assert!(text.contains(&format!("an error of kind {kind:?}")), "not {kind:?}: {told}");
+        }
+        End::OfTheProcess(reason) => {
+            assert!(output.status.signal().is_some(), "it was the end of the process ({reason}), now {told}");
+        }
+    }
+}
+
+/// What the child does; nothing where nobody asked.
+#[test]
+fn child() {
+    match std::env::var(LIMITED).as_deref() {
+        Ok("rten") => survives(Rten, files::onnx_of_computed_size()),
+        #[cfg(feature = "onnxruntime")]
+        Ok("onnxruntime") => survives(OnnxRuntime, files::onnx_of_computed_size()),
+        #[cfg(feature = "torch")]
+        Ok("torch") => survives(Torch, files::torch_of_computed_size()),
+        #[cfg(feature = "tflite")]
+        Ok("tflite") => survives(TfLite, files::tflite_of_computed_size()),
+        #[cfg(feature = "litert")]
+        Ok("litert") => survives(LiteRt, files::tflite_of_computed_size()),
+        Ok(other) => unreachable!("{other}"),
+        Err(_) => {}
+    }
+}
+
+/// The session ends in an error, and the process and another session go on.
+#[allow(clippy::print_stdout, reason = "the parent reads it")]
+fn survives<B: Backend + Clone>(backend: B, input: files::Input) {
+    let format = Format::of(backend.name());
+    while_another_plays(backend.clone(), format, || {
+        let error = attempt(backend, &input).unwrap_err();
+        println!("an error of kind {:?}: {error}", error.kind());
+    });
+}
