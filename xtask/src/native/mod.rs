@@ -80,7 +80,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Native) -> Result<bool> {
 
 /// Fetches everything.
 pub(crate) fn fetch_all(workspace: &Workspace) -> Result<()> {
-    run(workspace, &Native { engines: Vec::new(), check: false, into: None }).map(|_| ())
+    run(workspace, &Native { engines: Vec::new(), models: false, check: false, into: None }).map(|_| ())
 }
 
 /// The engines whose libraries are there: fetched, or somebody's own, to which all its variables point. (Cargo has set those that
