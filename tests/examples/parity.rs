@@ -27,6 +27,9 @@ const ROUND: Duration = Duration::from_millis(100);
 const BEGIN: &str = "<!-- from here on made by tests/examples/parity.rs -->\n";
 const END: &str = "<!-- up to here -->\n";
 
+/// An engine that runs for a round.
+type Runner = Box<dyn FnMut(&mut Vec<f64>) -> u64>;
+
 /// What is known of a model on an engine.
 struct Entry {
     distance: f32,
@@ -93,7 +96,7 @@ fn sound<B: Backend>(backend: B, golden: &Golden) -> (f32, bool) {
 }
 
 /// Runs an engine for a round where a worker would, adds each run's microseconds, gives a run's allocations.
-fn runner<B: Backend>(backend: B, golden: &Golden) -> Box<dyn FnMut(&mut Vec<f64>) -> u64> {
+fn runner<B: Backend>(backend: B, golden: &Golden) -> Runner {
     let handler = golden.handler(backend, Offline, 1);
     let (signature, config) = (handler.model().signature(), handler.config());
     let known = |t: &TensorInfo, shape: Option<Vec<usize>>| {

@@ -3,7 +3,7 @@
 //! What is done is the same for every engine; [`tests_of!`] at the end says for which. Configurations are the files
 //! beside the models, so what they say of an engine's shapes and layouts is tested too.
 
-#![allow(clippy::unwrap_used, reason = "a test's failure")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test's failure, and what it saw")]
 
 use anira::file::ConfigFile;
 use anira::prelude::*;

@@ -3,7 +3,7 @@
 //! Each state is one more float32 that goes round, so an error could grow from hop to hop. An LSTM's gates forget what was long ago, and
 //! errors with it: the bound is that of half a second in `golden.rs`.
 
-#![allow(clippy::unwrap_used, reason = "a test's failure")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test's failure, and what it saw")]
 
 use anira::prelude::*;
 use anira_tests::zoo::{LSTM, distance, npy_file};

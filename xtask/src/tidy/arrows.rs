@@ -48,7 +48,7 @@ const MAP: &[Arrows] = &[
             BACKENDS[3],
             "anira",
         ],
-        tests: &[],
+        tests: &["anira-conformance"],
     },
     // A user of the facade like any other.
     Arrows { name: "anira-bench", normal: &["anira"], tests: &[] },
