@@ -114,8 +114,3 @@ fn chord(frames: usize) -> Vec<f32> {
     };
     (0..frames).map(at).collect()
 }
-
-/// A lattice of values from 0 to `peak`; the same numbers as in tests/wild/make.py.
-fn pattern(count: usize, step: usize, peak: f64) -> Vec<f32> {
-    (0..count).map(|n| ((n * step % 97) as f64 / 97.0 * peak) as f32).collect()
-}
