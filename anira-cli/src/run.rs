@@ -94,7 +94,13 @@ impl Task for Once<'_> {
         let signature = model.signature();
         let arrays = arrays(&args.inputs, signature)?;
         let shapes = arrays.iter().map(|array| array.shape.clone()).collect();
-        let mut engine = model.engine(&EngineRequest::new(shapes, vec![None; signature.outputs.len()]))?;
+        // Tried on what it will run on: there are models that fail on zeros.
+        let numbers = |array: &Array| {
+            let view = array.data.view();
+            (0..view.len()).filter_map(|at| view.number(at)).collect()
+        };
+        let request = EngineRequest::new(shapes, vec![None; signature.outputs.len()]);
+        let mut engine = model.engine(&request.values(arrays.iter().map(numbers).collect()))?;
         for (i, (array, info)) in arrays.iter().zip(&signature.inputs).enumerate() {
             let tensor = engine.input(i).ok_or_else(|| lost("input", info))?;
             tensor.copy_from(array.data.view()).map_err(|e| e.at(format!("input `{}`", info.name)))?;

@@ -77,7 +77,7 @@ enum Verb {
     ///
     /// Needs python3 with pip and gcc, and for building with TensorFlow Lite libssl-dev and pkg-config as well. Only Linux on x86-64
     /// is known; elsewhere install the libraries yourself and set the variables. All together: 618 MB to download,
-    /// 593 MB on disk; the models alone 12.5 and 5.3.
+    /// 593 MB on disk; the models alone 12.5 and 5.1.
     ///
     /// What cannot be had is skipped with a line that says so; with CI=true, or named by --engine or --models, it is an error. A file with
     /// another hash than expected is always an error.

@@ -3,6 +3,10 @@
 //! hears nothing of it.
 
 #![allow(clippy::unwrap_used, reason = "a test's failure")]
+#![cfg_attr(
+    not(all(feature = "onnxruntime", feature = "torch", feature = "tflite", feature = "litert")),
+    allow(dead_code, reason = "files for engines that are not built")
+)]
 
 mod attempt;
 #[cfg(target_os = "linux")]

@@ -1,5 +1,7 @@
 //! What a backend is asked for when it makes an engine: shapes, and what the configuration says that inputs hold at first.
 
+#![allow(clippy::unwrap_used, reason = "a test's failure")]
+
 use std::sync::{Arc, Mutex};
 
 use anira::prelude::*;

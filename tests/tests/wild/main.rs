@@ -10,8 +10,8 @@ mod silero;
 
 use anira::prelude::*;
 use anira::traits::InputRole;
+use anira_tests::zoo::npy_file;
 use anira_tests::{here, valid};
-use ndarray::ArrayD;
 
 /// A published model; without it a line that says how to get it, and nothing.
 ///
@@ -31,8 +31,7 @@ fn published(name: &str) -> Option<ModelSource> {
 
 /// What the model's own runtime answered.
 fn reference(name: &str) -> Vec<f32> {
-    let array: ArrayD<f32> = ndarray_npy::read_npy(here().join(format!("wild/{name}.npy"))).unwrap();
-    array.iter().copied().collect()
+    npy_file(&here().join(format!("wild/{name}.npy")))
 }
 
 /// A configuration of these tensors.
@@ -113,9 +112,4 @@ fn chord(frames: usize) -> Vec<f32> {
         playing.fold(0.0, |sum, (_, period)| sum + saw(n, period)) as f32
     };
     (0..frames).map(at).collect()
-}
-
-/// A lattice of values from 0 to `peak`; the same numbers as in tests/wild/make.py.
-fn pattern(count: usize, step: usize, peak: f64) -> Vec<f32> {
-    (0..count).map(|n| ((n * step % 97) as f64 / 97.0 * peak) as f32).collect()
 }

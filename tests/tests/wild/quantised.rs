@@ -4,12 +4,17 @@
 #![cfg(any(feature = "tflite", feature = "litert"))]
 
 use anira::prelude::*;
-use anira_tests::{refused, valid};
+use anira_tests::valid;
 
-use crate::{Analyser, config, near, pattern, published, reference};
+use crate::{Analyser, config, near, published, reference};
 
 /// One step of an output of 256 steps from 0 to 1. Seen: none, on both engines.
 const STEP: f32 = 1.0 / 256.0;
+
+/// A lattice of values from 0 to `peak`; the same numbers as in tests/wild/make.py.
+fn pattern(count: usize, step: usize, peak: f64) -> Vec<f32> {
+    (0..count).map(|n| ((n * step % 97) as f64 / 97.0 * peak) as f32).collect()
+}
 
 fn knows_words<B: Backend>(backend: B) {
     let Some(source) = published("microflow/speech.tflite") else { return };
@@ -75,5 +80,5 @@ fn tflite_waits_for_a_wake_word() {
 fn litert_refuses_variables_by_name() {
     let Some(source) = published("pymicro-wakeword/hey_mycroft.tflite") else { return };
     let builder = InferenceHandler::builder(wake_word_config()).backend(LiteRt).source(source);
-    refused(builder.build(), ErrorKind::Unsupported, &["hey_mycroft.tflite", "not supported"]);
+    anira_tests::refused(builder.build(), ErrorKind::Unsupported, &["hey_mycroft.tflite", "not supported"]);
 }
