@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::call::Call;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{engines, features, loom, shuttle, tidy, toolchain};
+use crate::{engines, features, loom, native, shuttle, tidy, toolchain};
 
 /// One step of a verb.
 pub(crate) struct Step {
@@ -44,6 +44,12 @@ pub(crate) fn test() -> Vec<Step> {
         FMT,
         TIDY,
         CLIPPY,
+        // Early: tests run the models that it fetches, and engines link the libraries.
+        Step {
+            name: "native",
+            proves: "the engines' libraries and the models of others can be had, and are what their hashes say",
+            run: |workspace, _| native::fetch_all(workspace),
+        },
         Step {
             name: "doc",
             proves: "the documentation builds without a warning",
@@ -59,7 +65,6 @@ pub(crate) fn test() -> Vec<Step> {
             proves: "the same tests pass as users build them, optimised",
             run: release_tests,
         },
-        // Before the next: it needs the libraries that this one fetches.
         Step {
             name: "engines",
             proves: "every native engine that can be had passes its tests, alone and beside the others",
