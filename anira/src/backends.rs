@@ -1,5 +1,6 @@
 //! The backends that this build carries, each behind the Cargo feature of its name.
 
+pub use crate::any::{AnyBackend, AnyEngine, AnyModel};
 pub use anira_backend_custom::*;
 
 #[cfg(any(feature = "rten", feature = "onnxruntime"))]
