@@ -64,7 +64,8 @@ fn inference_runs_on_the_caller_alone() {
     let model = load("tcn").unwrap();
     let mut here = long_engine(&model);
     here.run().unwrap();
-    assert_eq!(threads().len(), before, "loading, an engine, a run: no thread more");
+    // Fewer, where one that was joined a moment ago was still listed.
+    assert!(threads().len() <= before, "loading, an engine, a run: no thread more");
     assert_eq!(tch::get_num_threads(), 1);
 
     // On the thread that loaded.
