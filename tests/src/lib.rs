@@ -8,6 +8,8 @@ pub struct FrontPage;
 mod gate;
 mod late;
 mod quick;
+pub mod twin;
+#[cfg(feature = "rten")]
 pub mod zoo;
 
 use std::path::PathBuf;
