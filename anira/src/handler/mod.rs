@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anira_traits::{
-    Backend, HopProcessor, HostConfig, InferenceConfig, Model, PrePostProcessor, Result, Scheduler,
-    StreamPlan,
+    Backend, EngineRequest, HopProcessor, HostConfig, InferenceConfig, Model, PrePostProcessor, Result,
+    Scheduler, StreamPlan,
 };
 
 pub use audio::{Audio, Fault, Status};
@@ -137,6 +137,12 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     #[must_use]
     pub fn model(&self) -> &B::Model {
         &self.model
+    }
+
+    /// What its engines are asked to be: the shape of every tensor, and what they hold in a trial run. Any thread.
+    #[must_use]
+    pub fn engine_request(&self) -> &EngineRequest {
+        &self.binding.request
     }
 
     /// The configuration. Any thread.

@@ -18,6 +18,9 @@ const PLACES: &[(&str, &str)] = &[
     ("anira-backend-tflite/src/tflite/ffi.rs", "calls TensorFlow Lite's C library"),
     ("anira-backend-tflite/src/litert/ffi.rs", "calls LiteRT's C library"),
     ("anira-conformance/src/alloc.rs", "an allocator that counts and forwards"),
+    ("anira-intercept/src/linux/filter.rs", "installs a filter of system calls, reads what it reports"),
+    ("anira-intercept/src/linux/hook.rs", "stands in for functions of the C library"),
+    ("anira-intercept/tests/planted.rs", "does what a library in C would, to be counted"),
     ("anira-scheduler/src/ring/", "slots that change their owner by an atomic word"),
     ("anira-scheduler/src/denormals.rs", "the processor's flush-to-zero bit"),
 ];
