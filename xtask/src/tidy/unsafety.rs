@@ -18,6 +18,12 @@ const PLACES: &[(&str, &str)] = &[
     ("anira-backend-tflite/src/tflite/ffi.rs", "calls TensorFlow Lite's C library"),
     ("anira-backend-tflite/src/litert/ffi.rs", "calls LiteRT's C library"),
     ("anira-conformance/src/alloc.rs", "an allocator that counts and forwards"),
+    ("tests/plugin/src/lib.rs", "a plugin's C interface"),
+    ("tests/plugin/src/wrong.rs", "a thread that nobody joins, as a control"),
+    ("tests/tests/unload/module.rs", "loads, calls and unloads a plugin"),
+    ("anira-scheduler/src/system/thread.rs", "starts threads by the system's own call"),
+    ("anira-scheduler/src/system/module.rs", "keeps a module loaded under a thread that did not come back"),
+    ("anira-scheduler/src/system/origin.rs", "asks the kernel to hand forks an empty page"),
     ("anira-scheduler/src/ring/", "slots that change their owner by an atomic word"),
     ("anira-scheduler/src/denormals.rs", "the processor's flush-to-zero bit"),
 ];
