@@ -35,6 +35,9 @@ use crew::Crew;
 /// How long the drop of a handle waits for workers that are inside an engine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What [`Pool::shared`] gives.
+static SHARED: [Mutex<Weak<Inner>>; GENERATIONS] = [const { Mutex::new(Weak::new()) }; GENERATIONS];
+
 /// A pool of workers. Clones are handles to the same pool.
 ///
 /// Threads exist while at least one session is attached. Workers take the slot with the highest session priority, among
@@ -68,7 +71,6 @@ impl Pool {
     /// priority. It exists while somebody holds it, its threads while a session is attached.
     #[must_use]
     pub fn shared() -> Pool {
-        static SHARED: [Mutex<Weak<Inner>>; GENERATIONS] = [const { Mutex::new(Weak::new()) }; GENERATIONS];
         let mut shared = lock(Origin::here().of(&SHARED));
         if let Some(inner) = shared.upgrade() {
             return Pool { inner };
@@ -143,7 +145,11 @@ impl Inner {
     /// This, or what stands for it in this process; `None` if nothing was attached since the fork. Control thread.
     fn here(self: &Arc<Self>) -> Option<Arc<Self>> {
         let here = Origin::here();
-        if self.origin == here { Some(self.clone()) } else { lock(here.of(&self.heirs)).upgrade() }
+        if self.origin == here {
+            return Some(self.clone());
+        }
+        // Some generations ago another heir may have stood here.
+        lock(here.of(&self.heirs)).upgrade().filter(|heir| heir.origin == here)
     }
 
     /// This, or what stands for it in this process, made now if there is nothing yet. Control thread.
@@ -153,7 +159,7 @@ impl Inner {
             return self.clone();
         }
         let mut heir = lock(here.of(&self.heirs));
-        heir.upgrade().unwrap_or_else(|| {
+        heir.upgrade().filter(|heir| heir.origin == here).unwrap_or_else(|| {
             let new = Arc::new(Self::new(self.settings.clone()));
             *heir = Arc::downgrade(&new);
             new
@@ -182,6 +188,18 @@ impl Inner {
         // worth no more than one class (docs/scheduling.md), and that is what is promised.
         let bands = if interrupts { self.settings.bands } else { 1 };
         schedule::System::new(cores, self.settings.threads.most(), bands).order(self.settings.order)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.origin.is_here() {
+            // A static is not dropped: where the module is unloaded, what it points to would stay for ever.
+            let mut shared = lock(self.origin.of(&SHARED));
+            if std::ptr::eq(shared.as_ptr(), self) {
+                *shared = Weak::new();
+            }
+        }
     }
 }
 

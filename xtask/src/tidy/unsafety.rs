@@ -20,6 +20,7 @@ const PLACES: &[(&str, &str)] = &[
     ("anira-conformance/src/alloc.rs", "an allocator that counts and forwards"),
     ("tests/plugin/src/lib.rs", "a plugin's C interface"),
     ("tests/plugin/src/wrong.rs", "a thread that nobody joins, as a control"),
+    ("tests/tests/fork/child.rs", "forks"),
     ("tests/tests/unload/module.rs", "loads, calls and unloads a plugin"),
     ("anira-scheduler/src/system/thread.rs", "starts threads by the system's own call"),
     ("anira-scheduler/src/system/module.rs", "keeps a module loaded under a thread that did not come back"),
