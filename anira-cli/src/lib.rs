@@ -12,6 +12,7 @@ mod npy;
 mod process;
 mod run;
 mod schema;
+mod violations;
 mod whole_file;
 
 use std::ffi::OsString;
@@ -50,6 +51,7 @@ enum Command {
     Latency(latency::LatencyArgs),
     Doctor(doctor::DoctorArgs),
     Schema(schema::SchemaArgs),
+    Violations(violations::ViolationsArgs),
 }
 
 /// The program: its arguments are the process's, and so are its outputs.
@@ -93,6 +95,7 @@ fn dispatch(command: Command, out: &mut impl Write, log: &mut impl Write) -> Res
         Command::Latency(args) => latency::run(args, out)?,
         Command::Doctor(args) => doctor::run(&args, out)?,
         Command::Schema(args) => schema::run(&args, out)?,
+        Command::Violations(args) => violations::run(&args, out, log)?,
     }
     out.flush().map_err(Error::from)
 }
