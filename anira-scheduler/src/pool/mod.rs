@@ -135,6 +135,11 @@ impl Inner {
         schedule::admission(&terms, &self.system())
     }
 
+    fn blocking(&self, terms: &Terms) -> Duration {
+        let sessions = lock(&self.crew).sessions.clone();
+        schedule::blocking(sessions.iter().map(|entry| &entry.terms), terms, &self.system())
+    }
+
     fn system(&self) -> schedule::System {
         let background = self.bands.len() - 1;
         let granted = |m: &crew::Member| {
@@ -155,6 +160,10 @@ impl<E: Engine> Scheduler<E> for Pool {
 
     fn timing(&self) -> Timing {
         Timing::Beside { workers: self.threads() }
+    }
+
+    fn blocking(&self, terms: &Terms) -> Option<Duration> {
+        Some(self.inner.blocking(terms))
     }
 
     fn attach<W: Work<Engine = E>>(
