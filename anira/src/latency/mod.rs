@@ -15,6 +15,7 @@
 //!
 //! Any thread may ask; an answer takes microseconds, allocates next to nothing and never blocks.
 
+mod backlog;
 mod decimal;
 mod declare;
 mod lag;
