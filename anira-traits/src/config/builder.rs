@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     InferenceConfig, InputRole, InputTensor, LatePolicy, MAX_CATCH_UP, MAX_ENGINES, MAX_EXTENT,
-    MAX_LATE_FADE, OutputRole, OutputTensor, SchedulingAllowance,
+    MAX_LATE_FADE, MAX_TENSORS, OutputRole, OutputTensor, SchedulingAllowance,
 };
 use crate::{Error, Result};
 
@@ -145,6 +145,12 @@ impl InferenceConfigBuilder {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config), naming the field, its value and what would be right.
     pub fn build(mut self) -> Result<InferenceConfig> {
         let config = &mut self.config;
+        // First of all: what follows compares each with each.
+        for (field, count) in [("inputs", config.inputs.len()), ("outputs", config.outputs.len())] {
+            if count > MAX_TENSORS {
+                return Err(Error::config(field, count, format_args!("at most {MAX_TENSORS} tensors")));
+            }
+        }
         config.list_state_outputs();
         if !(0.0..=1.0).contains(&self.blocking_ratio) {
             return Err(Error::config("blocking_ratio", self.blocking_ratio, "a number from 0 to 1"));
@@ -368,6 +374,12 @@ mod tests {
         refused(plain().warm_up(1_000_000), &["warm_up", "1000000"]);
         refused(plain().late_fade(MAX_LATE_FADE + 1), &["late_fade", "1048577", "1048576"]);
         refused(plain().pre_roll(MAX_EXTENT + 1), &["pre_roll", "16777217", "16777216"]);
+        // Hours, if each were compared with each.
+        let many = |count: usize| {
+            (0..count).fold(plain(), |config, i| config.input(InputTensor::parameter(i.to_string(), [0.0])))
+        };
+        refused(many(1_000_000), &["inputs", "1000001", "1024"]);
+        assert!(many(MAX_TENSORS - 1).build().is_ok());
         refused(plain().max_catch_up(1025), &["max_catch_up", "1025", "1024"]);
         refused(plain().input(InputTensor::stream("z", 0)), &["input `z`", "hop", "is 0"]);
         refused(plain().input(InputTensor::stream("z", MAX_EXTENT + 1)), &["hop", "16777217"]);

@@ -28,6 +28,8 @@ pub const MAX_CATCH_UP: usize = 1024;
 
 /// The longest fade between an output and what stands in for it, in samples.
 pub const MAX_LATE_FADE: usize = 1 << 20;
+/// The most input tensors that may be configured, and output tensors.
+pub const MAX_TENSORS: usize = 1024;
 
 /// Which tensors a model has, what they mean, how long an inference may take. See [`InferenceConfig::builder`].
 ///

@@ -1,6 +1,6 @@
 //! From a file to what one engine needs: configuration, model source, options.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -143,7 +143,8 @@ fn check_overrides<'a>(
     tensors: impl Iterator<Item = &'a str>,
 ) -> Result<()> {
     let tensors: Vec<&str> = tensors.collect();
-    match overrides.keys().find(|name| !tensors.contains(&name.as_str())) {
+    let known: HashSet<&str> = tensors.iter().copied().collect();
+    match overrides.keys().find(|name| !known.contains(name.as_str())) {
         None => Ok(()),
         Some(name) => {
             let right = format!("the [[{table}]] tensors are: {}", tensors.join(", "));
