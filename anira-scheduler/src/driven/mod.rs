@@ -84,7 +84,7 @@ impl<E: Engine> Scheduler<E> for Driven {
     /// As if every thread that drives had a core of its own.
     fn blocking(&self, terms: &Terms) -> Option<Duration> {
         let system = schedule::System::new(self.workers, self.workers, 1).order(self.order);
-        let sessions = self.registry.entries();
+        let sessions = Origin::here().of(&self.registries).entries();
         Some(schedule::blocking(sessions.iter().map(|entry| &entry.terms), terms, &system))
     }
 

@@ -217,7 +217,8 @@ impl<E: Engine> Scheduler<E> for Pool {
     }
 
     fn blocking(&self, terms: &Terms) -> Option<Duration> {
-        Some(self.inner.blocking(terms))
+        // In a process that has none of its own yet nobody is in the way.
+        Some(self.inner.here().map_or(Duration::ZERO, |inner| inner.blocking(terms)))
     }
 
     fn attach<W: Work<Engine = E>>(
