@@ -23,8 +23,10 @@ const PACKAGES: &[(&str, &[&str])] = &[
 /// Tests of whole sessions that say nothing about engines, and ran without them.
 const ELSEWHERE: &[&str] = &[
     "exact",
+    "fork",
     "identity",
     "late",
+    "overload",
     "processor",
     "properties",
     "realtime",
