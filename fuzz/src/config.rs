@@ -53,6 +53,7 @@ fn builder(input: &mut Unstructured<'_>) -> Result<InferenceConfigBuilder> {
     }
     if input.ratio(1, 8)? {
         builder = builder.max_inference(Duration::from_micros(input.arbitrary()?));
+        builder = builder.scheduling_allowance(Duration::from_micros(input.arbitrary()?));
     }
     if input.ratio(1, 8)? {
         let policies = LatePolicy::ALL.map(|(_, policy)| policy);
