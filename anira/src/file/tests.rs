@@ -25,10 +25,10 @@ pre_roll = 128
 lead_in = 300
 
 [hop_range]
-from = 512
-to = 4096
-multiple = 512
-shortest_takes_ms = 1.25
+from = 32
+to = 512
+multiple = 32
+shortest_takes_ms = 0.25
 
 [engine.rten]
 file = "amp.onnx"
@@ -134,7 +134,7 @@ fn lstm() -> InferenceConfig {
         .late_fade(100)
         .pre_roll(128)
         .lead_in(300)
-        .hop_range(HopRange::new(512, 4096).multiple(512).shortest_takes(Duration::from_micros(1250)))
+        .hop_range(HopRange::new(32, 512).multiple(32).shortest_takes(Duration::from_micros(250)))
         .build()
         .unwrap()
 }
