@@ -5,9 +5,12 @@
 #[doc = include_str!("../../README.md")]
 pub struct FrontPage;
 
+mod apart;
 mod gate;
 mod late;
 mod quick;
+pub mod twin;
+#[cfg(feature = "rten")]
 pub mod zoo;
 
 use std::path::PathBuf;
@@ -17,6 +20,7 @@ use anira::backends::{FnBackend, Inputs, Outputs};
 use anira::prelude::*;
 use anira::traits::{DType, InferenceConfigBuilder, Signature, TensorInfo};
 
+pub use apart::{Ended, apart, limited};
 pub use gate::Gate;
 pub use late::{Fading, Holding};
 pub use quick::{Quick, QuickEngine, QuickModel};

@@ -246,6 +246,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Builder<B, P, S
             fallback,
             name: self.name,
             running: Vec::new(),
+            origin: anira_scheduler::Origin::here(),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! [`InferenceHandler`]: one model in one plugin instance, from building to closing.
 
+mod allowance;
 mod audio;
 mod builder;
 mod bypass;
@@ -15,6 +16,7 @@ mod mix;
 mod output;
 mod pace;
 mod parameter;
+mod patience;
 mod payload;
 mod prepare;
 mod report;
@@ -26,8 +28,10 @@ mod switcher;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anira_scheduler::Origin;
 use anira_traits::{
-    Backend, HopProcessor, HostConfig, InferenceConfig, Model, PrePostProcessor, Result, Scheduler,
+    Backend, EngineRequest, HopProcessor, HostConfig, InferenceConfig, Model, PrePostProcessor, Result,
+    Scheduler,
 };
 
 pub use audio::{Audio, Fault, Status};
@@ -56,6 +60,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A model, its configuration, and who runs it: the owner of a session. Lives on control threads.
 ///
 /// [`prepare`](Self::prepare) gives the audio thread's half, [`control`](Self::control) a handle for everybody else.
+///
+/// In a process that was forked from the one that prepared a session the session is silent and says
+/// [`Forked`](Fault::Forked); its end waits for nobody and frees nothing. `prepare` works there as ever, if the engine bears a fork
+/// (`docs/living-in-a-host.md` has which).
 ///
 /// ```
 /// use anira::prelude::*;
@@ -102,6 +110,7 @@ pub struct InferenceHandler<B: Backend, P: PrePostProcessor, S: Scheduler<Engine
     swappable: bool,
     scheduler: S,
     name: String,
+    origin: Origin,
 }
 
 /// [`InferenceHandler`] by the word that the design uses for the owner of a session.
@@ -163,6 +172,12 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         &self.members[0]
     }
 
+    /// What its engines are asked to be: the shape of every tensor, and what they hold in a trial run. Any thread.
+    #[must_use]
+    pub fn engine_request(&self) -> &EngineRequest {
+        &self.first().binding.request
+    }
+
     /// The configuration. Any thread.
     #[must_use]
     pub fn config(&self) -> &InferenceConfig {
@@ -196,7 +211,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     fn reclaim(&mut self) {
         running::sweep();
         // What is over is detached and freed by being dropped.
-        self.running.retain(|running| !running.is_over());
+        self.running.extract_if(.., |running| running.is_over()).for_each(Running::bury);
     }
 
     fn end(&mut self, timeout: Duration) -> Result<()> {
@@ -218,6 +233,11 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
 impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Drop for InferenceHandler<B, P, S> {
     fn drop(&mut self) {
         let _ = self.end(PATIENCE);
+        if self.origin != Origin::here() {
+            // A fork: engines, and what they share, may wait at their end for threads that are not here.
+            std::mem::forget(std::mem::take(&mut self.members));
+            std::mem::forget(self.fallback.take());
+        }
     }
 }
 

@@ -168,7 +168,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             let side = loop {
                 match make_room(running, engine) {
                     Some(side) => break Some(side),
-                    None if running.is_over() => break None,
+                    None if running.is_over() || running.is_inherited() => break None,
                     None => {}
                 }
                 if start.elapsed() >= timeout {
@@ -199,7 +199,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         let start = Instant::now();
         for running in &mut self.running {
             for engine in 0..self.members.len() {
-                while !running.is_over() && !is_settled(running, engine) {
+                while !running.is_over() && !running.is_inherited() && !is_settled(running, engine) {
                     if start.elapsed() >= timeout {
                         let text =
                             "an exchange is not over: the audio thread has not seen it, or still fades";
