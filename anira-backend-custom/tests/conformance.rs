@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anira_backend_custom::{Bypass, FnBackend, Inputs, Outputs, Slow, Wait};
+use anira_backend_custom::{Bypass, Either, FnBackend, Inputs, Outputs, Slow, Wait};
 use anira_conformance::{CountingAllocator, Specimen, conformance_tests};
 use anira_traits::*;
 
@@ -92,3 +92,7 @@ fn one_pole() -> impl Backend {
 conformance_tests!(closure_that_remembers, one_pole(), [specimen("one pole")]);
 
 conformance_tests!(slow, Slow::new(Bypass, Duration::from_micros(50), Wait::Spin), bypassed());
+
+type SlowOrNot = Either<Slow<Bypass>, Bypass>;
+
+conformance_tests!(either, SlowOrNot::Right(Bypass), bypassed());

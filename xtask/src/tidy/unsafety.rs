@@ -8,6 +8,7 @@ use super::tree::{File, Tree};
 const PLACES: &[(&str, &str)] = &[
     ("anira-traits/src/backend.rs", "declares the marker trait `RealtimeSafe`"),
     ("anira-backend-custom/src/bypass.rs", "gives the marker to the bypass, which only copies"),
+    ("anira-backend-custom/src/either.rs", "hands the marker on to two engines as one"),
     ("anira-backend-torch/src/tensor.rs", "reads and writes LibTorch's own memory in place"),
     ("anira-backend-torch/tests/memory.rs", "an allocator that counts"),
     ("tests/src/quick.rs", "gives the marker to engines of tests, which stand in for cheap ones"),
