@@ -17,7 +17,7 @@ pub use backend::{
 };
 pub use config::{
     Axis, InferenceConfig, InferenceConfigBuilder, InputRole, InputTensor, LatePolicy, Layout, OutputRole,
-    OutputTensor,
+    OutputTensor, SchedulingAllowance,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use host::{BlockSize, HostConfig, MAX_BLOCK, Mode};

@@ -16,6 +16,8 @@ mod gate;
 mod late;
 pub mod matrix;
 mod quick;
+pub mod twin;
+#[cfg(feature = "rten")]
 pub mod zoo;
 
 use std::path::PathBuf;

@@ -5,10 +5,12 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use crate::call::Call;
-use crate::nightly::{self, TOOLCHAIN};
 use crate::soak;
 use crate::tally::Tally;
+use crate::toolchain;
 use crate::workspace::Workspace;
+
+const TOOLCHAIN: &str = "nightly";
 
 /// Where a toolchain keeps the sources of the standard library, below its root.
 const SOURCES: &str = "lib/rustlib/src/rust/library";
@@ -18,7 +20,7 @@ const SUPPRESSIONS: &str = "xtask/tsan.suppressions";
 
 /// Builds and runs it; a report that is not suppressed is an error.
 pub(crate) fn run(workspace: &Workspace, seconds: u64) -> Result<()> {
-    let Some(host) = nightly::host() else {
+    let Some(host) = toolchain::host(TOOLCHAIN) else {
         bail!(
             "there is no {TOOLCHAIN} toolchain; get it with `rustup toolchain install {TOOLCHAIN} -c rust-src`"
         );
@@ -26,7 +28,7 @@ pub(crate) fn run(workspace: &Workspace, seconds: u64) -> Result<()> {
     if !host.contains("linux") && !host.contains("darwin") {
         bail!("ThreadSanitizer does not exist for {host}; run this on Linux or macOS");
     }
-    let root = nightly::ask(&["--print", "sysroot"]).unwrap_or_default();
+    let root = toolchain::ask(TOOLCHAIN, &["--print", "sysroot"]).unwrap_or_default();
     if !Path::new(root.trim()).join(SOURCES).exists() {
         bail!(
             "the sources of the standard library are missing, which has to be instrumented too; \

@@ -73,10 +73,10 @@ impl Workspace {
         serde_json::from_slice(&output.stdout).context("`cargo metadata` printed something unexpected")
     }
 
-    /// The crates with a library that users of anira build: all but the tests and this program.
+    /// The crates with a library that users of anira build: all but the tests, the program `anira` and this one.
     pub(crate) fn libraries(&self) -> impl Iterator<Item = &Package> {
-        let ours_alone = ["anira-tests", "anira-audio-path", "xtask"];
-        self.packages.iter().filter(move |p| p.has_library() && !ours_alone.contains(&p.name.as_str()))
+        let inner = ["anira-tests", "anira-audio-path", "anira-cli", "xtask"];
+        self.packages.iter().filter(move |p| p.has_library() && !inner.contains(&p.name.as_str()))
     }
 
     /// A path below the root with forward slashes, as findings show it.

@@ -1,5 +1,6 @@
 //! [`InferenceHandler`]: one model in one plugin instance, from building to closing.
 
+mod allowance;
 mod audio;
 mod builder;
 mod bypass;
@@ -10,6 +11,7 @@ mod late;
 mod output;
 mod pace;
 mod parameter;
+mod patience;
 mod payload;
 mod prepare;
 mod report;
