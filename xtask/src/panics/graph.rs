@@ -4,6 +4,7 @@
 //! of a function that is called, of a table of functions, of a constant. Following all of these finds whatever a function can
 //! reach, also through a table, and some that it cannot. What it does not find is what comes in by a pointer from outside.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use anyhow::{Context, Result};
@@ -152,8 +153,8 @@ impl Graph {
                     reached.out.push(way);
                 } else if let Some(name) = names.iter().find(|name| step(name) == Step::Stop) {
                     reached.stopped.insert(name.clone());
-                } else if !came.contains_key(&to) {
-                    came.insert(to, Some(index));
+                } else if let Entry::Vacant(place) = came.entry(to) {
+                    place.insert(Some(index));
                     queue.push_back(to);
                 }
             }
