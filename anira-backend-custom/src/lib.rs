@@ -4,6 +4,7 @@ mod buffer;
 mod bypass;
 mod closure;
 mod hop;
+pub mod native;
 mod slow;
 
 pub use bypass::{Bypass, BypassEngine, BypassModel};

@@ -8,6 +8,9 @@ use super::tree::{File, Tree};
 const PLACES: &[(&str, &str)] = &[
     ("anira-traits/src/backend.rs", "declares the marker trait `RealtimeSafe`"),
     ("anira-backend-custom/src/bypass.rs", "gives the marker to the bypass, which only copies"),
+    ("anira-backend-custom/src/native/engine.rs", "gives the marker to small networks"),
+    ("anira-backend-custom/src/native/lanes/avx2.rs", "the processor's vectors, after asking for them"),
+    ("anira-backend-custom/src/native/lanes/neon.rs", "the processor's vectors, part of every target there"),
     ("anira-backend-torch/src/tensor.rs", "reads and writes LibTorch's own memory in place"),
     ("anira-backend-torch/tests/memory.rs", "an allocator that counts"),
     ("tests/src/quick.rs", "gives the marker to engines of tests, which stand in for cheap ones"),

@@ -1,0 +1,6 @@
+//! Small networks: their layers, their files, their errors.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod layers;
+mod plain;
+mod run;
