@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anira_traits::{Backend, Error, LoadRequest, ModelSource, Result};
+use anira_traits::{Backend, Error, ErrorKind, InputRole, LoadRequest, ModelSource, Result};
 
 use super::lanes::Cpu;
 use super::model::NativeModel;
@@ -19,6 +19,78 @@ pub(crate) fn cpu(request: &LoadRequest) -> Result<Cpu> {
         Some("portable") => Ok(Cpu::Portable),
         Some(other) => Err(Error::config("options.simd", other, "`auto` or `portable`")),
     }
+}
+
+/// Small networks from files: the project's engine `native`.
+///
+/// Reads ONNX (a subset, with the Cargo feature `onnx`), and JSON of Neural Amp Modeler (`.nam`) and RTNeural (with the Cargo
+/// feature `json`); which it is, the bytes tell. Its engines may run inside the callback.
+///
+/// Loaded without a configuration, a model tells its tensors as the file has them. For a session the time axis of its streams is
+/// open, whatever the file was exported with: see [`NativeModel`].
+///
+/// Option `simd`: `auto` (unless set), or `portable` to do without the processor's vectors.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Native;
+
+impl Backend for Native {
+    type Model = NativeModel;
+
+    fn name(&self) -> &str {
+        "native"
+    }
+
+    /// Bytes and options, and whether the session hands out windows.
+    fn sharing(&self, request: &LoadRequest) -> Option<String> {
+        if request.config.is_none() {
+            return Some("exact".to_owned());
+        }
+        let contexts = request.config.iter().flat_map(|config| config.inputs()).map(|input| match input.role {
+            InputRole::Stream { hop, context, .. } => format!("{hop} {context:?} "),
+            _ => String::new(),
+        });
+        Some(contexts.collect())
+    }
+
+    /// [`NotBuilt`](ErrorKind::NotBuilt) for a format whose Cargo feature is off, [`Model`](ErrorKind::Model) for malformed
+    /// files, [`Unsupported`](ErrorKind::Unsupported) for layers that it lacks and sizes beyond its limits, which are named.
+    fn load(&self, source: &ModelSource, request: &LoadRequest) -> Result<NativeModel> {
+        let cpu = cpu(request)?;
+        let bytes = source.bytes()?;
+        let at = |error: Error| match source.path() {
+            Some(path) => error.at(path.display().to_string()),
+            None => error,
+        };
+        let (network, mut ports) = read(&bytes).map_err(at)?;
+        if request.config.is_none() {
+            ports.signature = ports.exact.clone();
+        }
+        NativeModel::new(&network, ports, cpu, request.config.as_ref()).map_err(at)
+    }
+}
+
+/// Reads a network in the format that its bytes are in.
+fn read(bytes: &[u8]) -> Result<(Network, Ports)> {
+    let is_json = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    if is_json {
+        #[cfg(feature = "json")]
+        return super::json::read(bytes).map(|network| {
+            let ports = Ports::made_up(&network);
+            (network, ports)
+        });
+        #[cfg(not(feature = "json"))]
+        return Err(not_built("json"));
+    }
+    #[cfg(feature = "onnx")]
+    return super::onnx::read(bytes);
+    #[cfg(not(feature = "onnx"))]
+    Err(not_built("onnx"))
+}
+
+#[cfg(not(all(feature = "onnx", feature = "json")))]
+fn not_built(feature: &str) -> Error {
+    let text = format!("is not built in: build with the Cargo feature `{feature}` of anira-backend-custom");
+    Error::new(ErrorKind::NotBuilt, text).at("engine `native`")
 }
 
 /// A [`Network`] as a backend. The source is ignored.

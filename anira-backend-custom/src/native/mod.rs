@@ -4,6 +4,8 @@
 mod arena;
 mod backend;
 mod engine;
+#[cfg(feature = "json")]
+mod json;
 mod kernel;
 mod lanes;
 mod layer;
@@ -11,10 +13,12 @@ mod layout;
 mod machine;
 mod model;
 mod network;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod port;
 mod program;
 
-pub use backend::NetworkBackend;
+pub use backend::{Native, NetworkBackend};
 pub use engine::NativeEngine;
 pub use layer::{Activation, Conv1d, Gru, Lstm, MAX_EXTENT, MAX_WEIGHTS};
 pub use model::NativeModel;

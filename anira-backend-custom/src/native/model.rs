@@ -18,7 +18,7 @@ use crate::buffer::{self, Buffer};
 
 /// A small network, laid out for this processor.
 ///
-/// The time axis of its streams is open. An engine whose input and output hold equally many samples runs on a *stream*: it
+/// An engine whose input and output hold equally many samples runs on a *stream*: it
 /// remembers the past, and every sample costs once. One whose input holds as many samples more as the network looks back
 /// takes each input as a *window* that says all, as a general engine would; where a window continues the one before, only
 /// what is new is computed.
@@ -40,7 +40,10 @@ impl NativeModel {
         config: Option<&InferenceConfig>,
     ) -> Result<Self> {
         let program = lay_out(network, cpu)?;
-        let windows = config.is_some_and(|config| hands_out_windows(config, &program, &ports));
+        let windows = match config {
+            Some(config) => hands_out_windows(config, &program, &ports),
+            None => ports.exported.is_some() && ports.signature == ports.exact && !program.is_recurrent,
+        };
         Ok(Self { program: Arc::new(program), ports: Arc::new(ports), cpu, windows })
     }
 

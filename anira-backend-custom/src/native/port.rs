@@ -68,7 +68,10 @@ pub(crate) enum OutputPort {
 /// The tensors of a network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ports {
+    /// With the time of streams open.
     pub(crate) signature: Signature,
+    /// As the file has it.
+    pub(crate) exact: Signature,
     pub(crate) inputs: Vec<InputPort>,
     pub(crate) outputs: Vec<OutputPort>,
     /// Moments of the input in the file that was exported; `None` where it leaves them open.
@@ -102,6 +105,7 @@ impl Ports {
             ports.signature.outputs.push(stream(named("output", at), channels, None));
             ports.outputs.push(OutputPort::Stream(at, axes));
         }
+        ports.exact = ports.signature.clone();
         ports
     }
 }

@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod layers;
+#[cfg(feature = "onnx")]
+mod models;
 mod plain;
 mod run;

@@ -212,7 +212,9 @@ impl Import {
         states: &HashSet<&str>,
         ports: &mut Ports,
     ) -> Result<()> {
-        let named = |error: Error| error.at(format!("tensor `{}`", info.name));
+        let label = format!("tensor `{}`", info.name);
+        let named = |error: Error| error.at(label.clone());
+        ports.exact.inputs.push(info.clone());
         if states.contains(info.name.as_str()) {
             ports.inputs.push(InputPort::State(at, false));
             self.keep(&info.name, Value::StateIn(at))?;
@@ -289,10 +291,12 @@ impl Import {
                         Axis::Time => {}
                     }
                 }
+                ports.exact.outputs.push(info.clone());
                 self.open_time(&heard.axes, &mut info);
             }
             Some(Value::StateOut(cell, second)) => {
                 ports.outputs.push(OutputPort::State(*cell, *second));
+                ports.exact.outputs.push(info.clone());
             }
             _ => {
                 let text = "is neither a stream nor a state";
