@@ -11,6 +11,7 @@ mod npy;
 mod process;
 mod run;
 mod schema;
+mod violations;
 mod whole_file;
 
 use std::io::Write;
@@ -48,6 +49,7 @@ enum Command {
     Latency(latency::LatencyArgs),
     Doctor(doctor::DoctorArgs),
     Schema(schema::SchemaArgs),
+    Violations(violations::ViolationsArgs),
 }
 
 fn main() -> ExitCode {
@@ -86,6 +88,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Latency(args) => latency::run(args, &mut out)?,
         Command::Doctor(args) => doctor::run(&args, &mut out)?,
         Command::Schema(args) => schema::run(&args, &mut out)?,
+        Command::Violations(args) => violations::run(&args, &mut out, &mut log)?,
     }
     out.flush().map_err(Error::from)
 }
