@@ -1,6 +1,8 @@
 //! Small networks: their layers, their files, their errors.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[cfg(feature = "json")]
+mod files;
 mod layers;
 #[cfg(feature = "onnx")]
 mod models;

@@ -71,11 +71,13 @@ fn golden(name: &str, channels: usize) -> (Vec<f32>, Vec<f32>) {
 fn a_window_that_was_exported_is_a_stream_from_its_first_sample_on_in_any_block() {
     for (name, _, channels, parameter) in STREAMS {
         let (input, right) = golden(name, channels);
-        let length = input.len() / channels;
+        let all = input.len() / channels;
         for simd in ["auto", "portable"] {
             let model = load(name, simd);
             let mut whole: Option<Vec<f32>> = None;
-            for block in [length, 2048, 100, 64, 1] {
+            // All of it in long blocks, the beginning in short ones: that is where a stream and its windows could differ.
+            let blocks = [(2048, all), (100, 3_000), (64, 3_000), (1, 1_500)];
+            for (block, length) in blocks.into_iter().take(if simd == "auto" { 4 } else { 2 }) {
                 let mut engine = engine(&model, channels, block, block);
                 if !parameter.is_empty() {
                     set(&mut engine, 1, parameter);
@@ -85,7 +87,7 @@ fn a_window_that_was_exported_is_a_stream_from_its_first_sample_on_in_any_block(
                 for start in (0..length).step_by(block) {
                     for c in 0..channels {
                         let x = engine.input(0).unwrap().f32_mut().unwrap();
-                        let rest = &input[c * length + start..(c + 1) * length];
+                        let rest = &input[c * all + start..c * all + length];
                         x[c * block..][..block].fill(0.0);
                         let count = rest.len().min(block);
                         x[c * block..][..count].copy_from_slice(&rest[..count]);
@@ -95,11 +97,16 @@ fn a_window_that_was_exported_is_a_stream_from_its_first_sample_on_in_any_block(
                     made.iter_mut().enumerate().for_each(|(c, made)| made.extend(&y[c * block..][..block]));
                 }
                 made.iter_mut().for_each(|made| made.truncate(length));
+                let beginnings = |of: &[f32]| -> Vec<f32> {
+                    of.chunks(of.len() / channels).flat_map(|channel| channel[..length].to_vec()).collect()
+                };
                 let made = made.concat();
-                near(&made, &right, 1e-5, &format!("{name}, {simd}, block {block}"));
+                near(&made, &beginnings(&right), 1e-5, &format!("{name}, {simd}, block {block}"));
                 match &whole {
                     None => whole = Some(made),
-                    Some(whole) => assert!(*whole == made, "{name}, {simd}: block {block} differs from the whole"),
+                    Some(whole) => {
+                        assert!(beginnings(whole) == made, "{name}, {simd}: block {block} differs from the whole");
+                    }
                 }
             }
         }
