@@ -222,7 +222,8 @@ fn others(possible: &[Engine], chosen: Engine, native_lacks: Option<&str>) -> St
     let skipped = possible.iter().take_while(|engine| **engine != chosen);
     let (tried, absent): (Vec<&Engine>, Vec<&Engine>) = skipped.partition(|engine| engine.is_built());
     let absent: Vec<&str> = absent.iter().map(|engine| engine.name()).collect();
-    let mut text = if absent.is_empty() { String::new() } else { format!("; {} not built in", absent.join(", ")) };
+    let mut text =
+        if absent.is_empty() { String::new() } else { format!("; {} not built in", absent.join(", ")) };
     if let (Some(lacks), Some(engine)) = (native_lacks, tried.first()) {
         text.push_str(&format!("; not {}: {lacks}", engine.name()));
     }

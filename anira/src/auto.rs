@@ -1,8 +1,8 @@
 //! The engine that suits a model: [`Auto`].
 
 use anira_traits::{
-    Backend, EngineRequest, Error, ErrorKind, InferenceConfig, InternalState, LoadRequest, Model, ModelSource,
-    Result, Signature,
+    Backend, EngineRequest, Error, ErrorKind, InferenceConfig, InternalState, LoadRequest, Model,
+    ModelSource, Result, Signature,
 };
 
 use crate::any::{AnyBackend, AnyEngine, AnyModel};
@@ -81,8 +81,7 @@ impl Backend for Auto {
             _ => error,
         };
         let names = readers(&bytes);
-        let built: Vec<AnyBackend> =
-            names.iter().filter_map(|name| AnyBackend::named(name).ok()).collect();
+        let built: Vec<AnyBackend> = names.iter().filter_map(|name| AnyBackend::named(name).ok()).collect();
         let mut why = String::new();
         let mut last = None;
         for (tried, engine) in built.iter().enumerate() {
@@ -98,7 +97,8 @@ impl Backend for Auto {
             });
             match loaded {
                 Ok(model) => {
-                    let why = if why.is_empty() { "the first that reads such a file".to_owned() } else { why };
+                    let why =
+                        if why.is_empty() { "the first that reads such a file".to_owned() } else { why };
                     return Ok(AutoModel { model, engine: *engine, why });
                 }
                 Err(error) => {
@@ -149,7 +149,8 @@ mod tests {
     #[test]
     #[cfg(not(feature = "torch"))]
     fn a_file_that_no_engine_of_this_build_reads_names_who_would() {
-        let error = Auto.load(&ModelSource::memory(*b"PK\x03\x04"), &LoadRequest::new()).map(drop).unwrap_err();
+        let error =
+            Auto.load(&ModelSource::memory(*b"PK\x03\x04"), &LoadRequest::new()).map(drop).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotBuilt);
         assert!(error.to_string().contains("torch"), "{error}");
     }

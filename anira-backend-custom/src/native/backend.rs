@@ -45,10 +45,11 @@ impl Backend for Native {
         if request.config.is_none() {
             return Some("exact".to_owned());
         }
-        let contexts = request.config.iter().flat_map(|config| config.inputs()).map(|input| match input.role {
-            InputRole::Stream { hop, context, .. } => format!("{hop} {context:?} "),
-            _ => String::new(),
-        });
+        let contexts =
+            request.config.iter().flat_map(|config| config.inputs()).map(|input| match input.role {
+                InputRole::Stream { hop, context, .. } => format!("{hop} {context:?} "),
+                _ => String::new(),
+            });
         Some(contexts.collect())
     }
 

@@ -1,5 +1,8 @@
 //! The engine: tensors on one side, a machine on the other.
-#![allow(unsafe_code, reason = "a promise about real time, given for this engine alone; no memory is at stake")]
+#![allow(
+    unsafe_code,
+    reason = "a promise about real time, given for this engine alone; no memory is at stake"
+)]
 
 use std::sync::Arc;
 
@@ -167,8 +170,7 @@ impl NativeEngine {
         let mut time = first;
         while time < times {
             let rows = (times - time).min(BLOCK);
-            let feed =
-                tensors(&self.inputs, &self.strides_in, &self.streams, &self.parameters, (0, time));
+            let feed = tensors(&self.inputs, &self.strides_in, &self.streams, &self.parameters, (0, time));
             self.machine.block(rows, &feed)?;
             self.collect(0, time, rows, heard)?;
             time += rows;
@@ -250,8 +252,7 @@ impl NativeEngine {
 
     fn run_windows(&mut self, count: usize) -> Result<()> {
         for window in 0..count {
-            let feed =
-                tensors(&self.inputs, &self.strides_in, &self.streams, &self.parameters, (window, 0));
+            let feed = tensors(&self.inputs, &self.strides_in, &self.streams, &self.parameters, (window, 0));
             self.machine.window(&feed)?;
             self.collect(window, 0, usize::MAX, 0)?;
         }

@@ -136,8 +136,10 @@ impl Conv1d {
             extent(field, value.max(1))?;
         }
         if self.inputs % self.groups != 0 || self.outputs % self.groups != 0 {
-            let text =
-                format!("is {}; a divisor of {} inputs and {} outputs", self.groups, self.inputs, self.outputs);
+            let text = format!(
+                "is {}; a divisor of {} inputs and {} outputs",
+                self.groups, self.inputs, self.outputs
+            );
             return Err(Error::new(ErrorKind::Model, text).at("groups"));
         }
         numbers("weights", &self.weights, &[self.outputs, self.inputs / self.groups, self.kernel])?;
@@ -281,7 +283,8 @@ pub(crate) fn size(extents: &[usize]) -> Result<()> {
     if count <= MAX_WEIGHTS {
         return Ok(());
     }
-    let text = format!("are {count} with padding; at most {MAX_WEIGHTS}: use an inference engine for this one");
+    let text =
+        format!("are {count} with padding; at most {MAX_WEIGHTS}: use an inference engine for this one");
     Err(Error::new(ErrorKind::Unsupported, text).at("weights"))
 }
 

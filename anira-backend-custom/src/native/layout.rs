@@ -288,7 +288,9 @@ impl Layout<'_> {
     fn summand(&self, at: usize, rows: usize) -> Result<Option<(Slot, usize)>> {
         let sum = self.last_use[at];
         let nodes = &self.network.nodes;
-        let Some(node) = nodes.get(sum).filter(|node| node.op == Op::Pair(Pair::Add)) else { return Ok(None) };
+        let Some(node) = nodes.get(sum).filter(|node| node.op == Op::Pair(Pair::Add)) else {
+            return Ok(None);
+        };
         let users = nodes[at + 1..].iter().filter(|node| node.from.contains(&at)).count();
         let Some(other) = node.from.iter().copied().find(|from| *from != at) else { return Ok(None) };
         // Nobody may need the summand as it was between here and the sum.
@@ -365,7 +367,8 @@ impl Layout<'_> {
             .collect();
         let pre = self.input_part(&gru.input_weights, &bias, gru.inputs, 3 * n, factor, from)?;
         let scale: Vec<f32> = (0..3 * n).map(|row| if is_new(row) { 0.0 } else { 1.0 }).collect();
-        let shift: Vec<f32> = (0..3 * n).map(|row| if is_new(row) { gru.state_bias[row] } else { 0.0 }).collect();
+        let shift: Vec<f32> =
+            (0..3 * n).map(|row| if is_new(row) { gru.state_bias[row] } else { 0.0 }).collect();
         let state = scaled(&gru.state_weights, n, factor);
         let cell = self.cell(&state, (&scale, &shift), (&gru.h, &[]), None, pre, from.rows)?;
         self.step(Step::Gru(cell));

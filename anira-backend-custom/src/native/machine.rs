@@ -261,7 +261,8 @@ impl Run<'_> {
         let range = conv.to.at..conv.to.at + rows * conv.to.width;
         let (x, x_width, base, wrap, out) = match conv.from {
             Source::Slot(slot) => {
-                let [x, out] = work.get_disjoint_mut([slot.at..slot.at + slot.rows * slot.width, range]).ok()?;
+                let [x, out] =
+                    work.get_disjoint_mut([slot.at..slot.at + slot.rows * slot.width, range]).ok()?;
                 (&*x, slot.width, 0, usize::MAX, out)
             }
             Source::Ring(ring) => {
@@ -280,8 +281,7 @@ impl Run<'_> {
                 (x, ring.width, base, wrap, out)
             }
         };
-        let reach =
-            Reach { base, wrap, dilation: conv.dilation, stride: conv.stride, taps: conv.taps };
+        let reach = Reach { base, wrap, dilation: conv.dilation, stride: conv.stride, taps: conv.taps };
         let (weights, bias) = (weights.get(conv.weights.range())?, weights.get(conv.bias.range())?);
         let (inputs, outputs, accumulate) = (conv.inputs, conv.outputs, conv.accumulate);
         if conv.dot {

@@ -101,9 +101,10 @@ impl NativeModel {
             _ if hop == times_in => Form::Stream,
             Some(window) if hop == window && hop > 0 && !self.program.is_recurrent => Form::Window { past },
             _ => {
-                let info = signature.outputs.first().ok_or_else(|| {
-                    Error::new(ErrorKind::Internal, "a network without outputs")
-                })?;
+                let info = signature
+                    .outputs
+                    .first()
+                    .ok_or_else(|| Error::new(ErrorKind::Internal, "a network without outputs"))?;
                 let right = if past == 0 || self.program.is_recurrent {
                     format!("{times_in} as the input")
                 } else {

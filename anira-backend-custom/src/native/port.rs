@@ -85,7 +85,8 @@ impl Ports {
     /// # Errors
     /// [`ErrorKind::Unsupported`] for a network that runs on windows and yields more than its newest moment.
     pub(crate) fn made_up(network: &Network) -> Self {
-        let named = |name: &str, at: usize| if at == 0 { name.to_owned() } else { format!("{name}{}", at + 1) };
+        let named =
+            |name: &str, at: usize| if at == 0 { name.to_owned() } else { format!("{name}{}", at + 1) };
         let stream = |name: String, channels: usize, time: Option<usize>| match network.window {
             None => TensorInfo::new(name, anira_traits::DType::F32, vec![Some(1), Some(channels), None]),
             Some(_) => TensorInfo::new(name, anira_traits::DType::F32, vec![None, Some(channels), time]),

@@ -92,21 +92,57 @@ pub(crate) struct CellAt {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Step {
     /// Rows from a stream of the caller's.
-    Load { input: usize, to: Slot },
+    Load {
+        input: usize,
+        to: Slot,
+    },
     /// Rows of a parameter.
-    Fill { parameter: usize, to: Slot },
-    Zero { slot: Slot },
+    Fill {
+        parameter: usize,
+        to: Slot,
+    },
+    Zero {
+        slot: Slot,
+    },
     /// Channels of one signal into another.
-    Copy { from: Slot, to: Slot, first: usize, at: usize, channels: usize },
+    Copy {
+        from: Slot,
+        to: Slot,
+        first: usize,
+        at: usize,
+        channels: usize,
+    },
     /// The newest row alone.
-    Newest { from: Slot, to: Slot },
+    Newest {
+        from: Slot,
+        to: Slot,
+    },
     /// Rows into the past.
-    Push { from: Slot, ring: Ring },
+    Push {
+        from: Slot,
+        ring: Ring,
+    },
     Conv(ConvAt),
-    Activate { slot: Slot, curve: CurveAt },
-    Affine { slot: Slot, scale: Part, shift: Part },
-    Pair { x: Slot, y: Slot, pair: Pair },
-    Gate { from: Slot, to: Slot, a: CurveAt, b: CurveAt },
+    Activate {
+        slot: Slot,
+        curve: CurveAt,
+    },
+    Affine {
+        slot: Slot,
+        scale: Part,
+        shift: Part,
+    },
+    Pair {
+        x: Slot,
+        y: Slot,
+        pair: Pair,
+    },
+    Gate {
+        from: Slot,
+        to: Slot,
+        a: CurveAt,
+        b: CurveAt,
+    },
     Lstm(CellAt),
     Gru(CellAt),
 }

@@ -8,8 +8,14 @@ use serde_json::{Value, json};
 
 use crate::run::{difference, engine, stream};
 
-const FILES: [&str; 6] =
-    ["lstm.nam", "wavenet.nam", "wavenet-gated.nam", "rtneural-lstm.json", "rtneural-gru.json", "rtneural-conv.json"];
+const FILES: [&str; 6] = [
+    "lstm.nam",
+    "wavenet.nam",
+    "wavenet-gated.nam",
+    "rtneural-lstm.json",
+    "rtneural-gru.json",
+    "rtneural-conv.json",
+];
 
 fn bytes(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files").join(name)).unwrap()
@@ -77,21 +83,46 @@ fn weights_of_the_wrong_length_are_told_with_the_right_one() {
 
 #[test]
 fn what_is_no_finite_number_is_told_by_its_place() {
-    refused(changed("lstm.nam", |d| d["weights"][3] = Value::Null), ErrorKind::Model, &["weights", "number 3"]);
-    refused(changed("lstm.nam", |d| d["weights"][4] = json!(1e39)), ErrorKind::Model, &["number 4", "finite"]);
-    refused(changed("rtneural-gru.json", |d| d["layers"][1]["weights"][0][1][2] = json!("x")), ErrorKind::Model, &["layers: 1"]);
-    let text = String::from_utf8(bytes("lstm.nam")).unwrap().replacen("\"weights\": [", "\"weights\": [NaN, ", 1);
+    refused(
+        changed("lstm.nam", |d| d["weights"][3] = Value::Null),
+        ErrorKind::Model,
+        &["weights", "number 3"],
+    );
+    refused(
+        changed("lstm.nam", |d| d["weights"][4] = json!(1e39)),
+        ErrorKind::Model,
+        &["number 4", "finite"],
+    );
+    refused(
+        changed("rtneural-gru.json", |d| d["layers"][1]["weights"][0][1][2] = json!("x")),
+        ErrorKind::Model,
+        &["layers: 1"],
+    );
+    let text =
+        String::from_utf8(bytes("lstm.nam")).unwrap().replacen("\"weights\": [", "\"weights\": [NaN, ", 1);
     refused(load(text, "auto").map(drop), ErrorKind::Model, &["JSON"]);
 }
 
 #[test]
 fn what_is_lacking_is_named_with_what_there_is() {
     use ErrorKind::Unsupported;
-    refused(changed("lstm.nam", |d| d["architecture"] = json!("ConvNet")), Unsupported, &["ConvNet", "LSTM, WaveNet"]);
+    refused(
+        changed("lstm.nam", |d| d["architecture"] = json!("ConvNet")),
+        Unsupported,
+        &["ConvNet", "LSTM, WaveNet"],
+    );
     let activation = changed("wavenet.nam", |d| d["config"]["layers"][1]["activation"] = json!("Snake"));
     refused(activation, Unsupported, &["layers: 1", "Snake", "Tanh, Hardtanh"]);
-    refused(changed("rtneural-conv.json", |d| d["layers"][0]["type"] = json!("conv2d")), Unsupported, &["layers: 0", "conv2d", "dense, "]);
-    refused(changed("rtneural-conv.json", |d| d["layers"][0]["activation"] = json!("elu")), Unsupported, &["elu", "tanh, relu"]);
+    refused(
+        changed("rtneural-conv.json", |d| d["layers"][0]["type"] = json!("conv2d")),
+        Unsupported,
+        &["layers: 0", "conv2d", "dense, "],
+    );
+    refused(
+        changed("rtneural-conv.json", |d| d["layers"][0]["activation"] = json!("elu")),
+        Unsupported,
+        &["elu", "tanh, relu"],
+    );
     refused(load("{\"model\": 1}", "auto").map(drop), Unsupported, &["architecture", "layers"]);
 }
 

@@ -43,7 +43,10 @@ fn check(mut twin: Twin, output: (Signal, usize), samples: &[f32], channels: usi
                 Some(whole) => assert!(*whole == made, "{simd}: block {block} differs from the whole"),
             }
             engine.reset().unwrap();
-            assert!(made == stream(&mut engine, samples, channels, block), "{simd}: a reset is no fresh start");
+            assert!(
+                made == stream(&mut engine, samples, channels, block),
+                "{simd}: a reset is no fresh start"
+            );
         }
     }
 }
@@ -52,7 +55,9 @@ fn check(mut twin: Twin, output: (Signal, usize), samples: &[f32], channels: usi
 fn convolutions_of_every_tile_are_those_of_the_plain_double() {
     let mut dice = Dice::new(1);
     for outputs in [1, 2, 5, 8, 9, 16, 17, 24, 32, 33, 40, 64, 70] {
-        for (inputs, kernel, dilation) in [(1, 3, 1), (1, 1, 1), (3, 13, 2), (8, 2, 50), (20, 4, 7), (33, 1, 1)] {
+        for (inputs, kernel, dilation) in
+            [(1, 3, 1), (1, 1, 1), (3, 13, 2), (8, 2, 50), (20, 4, 7), (33, 1, 1)]
+        {
             let samples = dice.numbers(inputs * LENGTH, 1.0);
             let mut twin = Twin::new(LENGTH);
             let x = twin.input(inputs, &samples);
@@ -161,7 +166,11 @@ fn random_stack(seed: u64, layers: usize) {
             }
             8 if width < 40 => {
                 let hidden = 1 + dice.below(20);
-                if dice.below(2) == 0 { twin.lstm(&mut dice, from, hidden) } else { twin.gru(&mut dice, from, hidden) }
+                if dice.below(2) == 0 {
+                    twin.lstm(&mut dice, from, hidden)
+                } else {
+                    twin.gru(&mut dice, from, hidden)
+                }
             }
             9 if width < 40 => {
                 let other = signals[dice.below(signals.len())];

@@ -21,7 +21,8 @@ fn root() -> PathBuf {
 
 /// The float32 numbers of an .npy file of version 1.
 fn npy(path: &str) -> Vec<f32> {
-    let bytes = std::fs::read(root().join("tests/golden").join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let bytes =
+        std::fs::read(root().join("tests/golden").join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
     let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
     bytes[10 + header..].chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }
@@ -105,7 +106,10 @@ fn a_window_that_was_exported_is_a_stream_from_its_first_sample_on_in_any_block(
                 match &whole {
                     None => whole = Some(made),
                     Some(whole) => {
-                        assert!(beginnings(whole) == made, "{name}, {simd}: block {block} differs from the whole");
+                        assert!(
+                            beginnings(whole) == made,
+                            "{name}, {simd}: block {block} differs from the whole"
+                        );
                     }
                 }
             }

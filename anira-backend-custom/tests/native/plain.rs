@@ -263,8 +263,20 @@ fn curve(activation: &Activation, x: f64, channel: usize) -> f64 {
         Activation::Tanh => x.tanh(),
         Activation::Sigmoid => sigmoid(x),
         Activation::Relu => x.max(0.0),
-        Activation::LeakyRelu(slope) => if x < 0.0 { x * f64::from(*slope) } else { x },
-        Activation::PRelu(slopes) => if x < 0.0 { x * f64::from(slopes[channel]) } else { x },
+        Activation::LeakyRelu(slope) => {
+            if x < 0.0 {
+                x * f64::from(*slope)
+            } else {
+                x
+            }
+        }
+        Activation::PRelu(slopes) => {
+            if x < 0.0 {
+                x * f64::from(slopes[channel])
+            } else {
+                x
+            }
+        }
         Activation::Clip(low, high) => x.clamp(f64::from(*low), f64::from(*high)),
         Activation::Silu => x * sigmoid(x),
         Activation::HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,

@@ -10,7 +10,8 @@ pub(crate) fn model(net: &Network, simd: &str) -> NativeModel {
 
 /// An engine on a stream, `[1, channels, block]`, with its parameters set.
 pub(crate) fn engine(model: &NativeModel, block: usize, parameters: &[&[f32]]) -> NativeEngine {
-    let shape = |info: &TensorInfo| info.shape.iter().map(|extent| extent.unwrap_or(block)).collect::<Vec<_>>();
+    let shape =
+        |info: &TensorInfo| info.shape.iter().map(|extent| extent.unwrap_or(block)).collect::<Vec<_>>();
     let signature = model.signature();
     let inputs = signature.inputs.iter().map(shape).collect();
     let outputs = signature.outputs.iter().map(|info| Some(shape(info))).collect();

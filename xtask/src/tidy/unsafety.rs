@@ -8,6 +8,7 @@ use super::tree::{File, Tree};
 const PLACES: &[(&str, &str)] = &[
     ("anira-traits/src/backend.rs", "declares the marker trait `RealtimeSafe`"),
     ("anira-backend-custom/src/bypass.rs", "gives the marker to the bypass, which only copies"),
+    ("anira-backend-custom/src/combine/promise.rs", "gives the marker to combinators of what has it"),
     ("anira-backend-custom/src/native/engine.rs", "gives the marker to small networks"),
     ("anira-backend-custom/src/native/lanes/avx2.rs", "the processor's vectors, after asking for them"),
     ("anira-backend-custom/src/native/lanes/neon.rs", "the processor's vectors, part of every target there"),

@@ -65,7 +65,8 @@ impl Weights<'_> {
 
 fn lstm(config: &Map<String, Value>, weights: &mut Weights<'_>) -> Result<Network> {
     let at = |error: Error| error.at("config");
-    let (inputs, hidden) = (count(config, "input_size").map_err(at)?, count(config, "hidden_size").map_err(at)?);
+    let (inputs, hidden) =
+        (count(config, "input_size").map_err(at)?, count(config, "hidden_size").map_err(at)?);
     let layers = count(config, "num_layers").map_err(at)?;
     let mut net = Network::new();
     let mut signal = net.input(inputs)?;

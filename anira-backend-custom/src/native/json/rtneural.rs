@@ -50,7 +50,9 @@ fn read_layer(
     let outputs = last(key(layer, "shape")?, "shape")?;
     let weights = list(key(layer, "weights")?, "weights")?;
     let part = |at: usize| -> Result<&Value> {
-        weights.get(at).ok_or_else(|| malformed(format!("has {} parts; {}", weights.len(), at + 1)).at("weights"))
+        weights
+            .get(at)
+            .ok_or_else(|| malformed(format!("has {} parts; {}", weights.len(), at + 1)).at("weights"))
     };
     let made = match kind {
         "dense" | "time-distributed-dense" => {
@@ -60,8 +62,10 @@ fn read_layer(
         }
         "conv1d" => {
             let groups = if layer.contains_key("groups") { count(layer, "groups")? } else { 1 };
-            let (kernel, dilation) =
-                (last(key(layer, "kernel_size")?, "kernel_size")?, last(key(layer, "dilation")?, "dilation")?);
+            let (kernel, dilation) = (
+                last(key(layer, "kernel_size")?, "kernel_size")?,
+                last(key(layer, "dilation")?, "dilation")?,
+            );
             let per_group = inputs.checked_div(groups).unwrap_or(inputs);
             let taps = list(part(0)?, "weights")?;
             let mut own = vec![Vec::new(); kernel.min(taps.len())];
@@ -91,8 +95,7 @@ fn read_layer(
             let state = reordered(turned(&rows(part(1)?, outputs, gates)?, outputs, gates));
             let biases = rows(part(2)?, 2, gates)?;
             let (a, b) = biases.split_at(gates);
-            let layer =
-                Gru::new(inputs, outputs, input, state, reordered(a.to_vec()), reordered(b.to_vec()));
+            let layer = Gru::new(inputs, outputs, input, state, reordered(a.to_vec()), reordered(b.to_vec()));
             net.gru(signal, layer)?
         }
         "prelu" => {

@@ -71,23 +71,13 @@ impl Lanes for Neon {
     fn min(self, a: Self::V, b: Self::V) -> Self::V {
         // SAFETY: NEON is part of every aarch64 target that this module is compiled for. The processor's own minimum
         // answers NaN for either; a comparison and a choice answer `b`.
-        unsafe {
-            (
-                vbslq_f32(vcltq_f32(a.0, b.0), a.0, b.0),
-                vbslq_f32(vcltq_f32(a.1, b.1), a.1, b.1),
-            )
-        }
+        unsafe { (vbslq_f32(vcltq_f32(a.0, b.0), a.0, b.0), vbslq_f32(vcltq_f32(a.1, b.1), a.1, b.1)) }
     }
 
     #[inline(always)]
     fn max(self, a: Self::V, b: Self::V) -> Self::V {
         // SAFETY: as for `min`.
-        unsafe {
-            (
-                vbslq_f32(vcgtq_f32(a.0, b.0), a.0, b.0),
-                vbslq_f32(vcgtq_f32(a.1, b.1), a.1, b.1),
-            )
-        }
+        unsafe { (vbslq_f32(vcgtq_f32(a.0, b.0), a.0, b.0), vbslq_f32(vcgtq_f32(a.1, b.1), a.1, b.1)) }
     }
 
     #[inline(always)]

@@ -51,7 +51,8 @@ impl Message {
 /// [`ErrorKind::Model`] for lengths that are wrong, [`ErrorKind::Unsupported`] for what is nested or too large.
 pub(crate) fn check(bytes: &[u8]) -> Result<()> {
     if bytes.len() > MAX_BYTES {
-        let text = format!("is {} bytes; at most {MAX_BYTES}: use an inference engine for this one", bytes.len());
+        let text =
+            format!("is {} bytes; at most {MAX_BYTES}: use an inference engine for this one", bytes.len());
         return Err(Error::new(ErrorKind::Unsupported, text));
     }
     walk(bytes, Message::Model)

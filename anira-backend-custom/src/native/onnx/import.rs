@@ -135,14 +135,7 @@ fn read_as(graph: &GraphProto, inputs: &[&ValueInfoProto], turned: bool) -> Resu
         };
         net = net.windowed(times);
     }
-    let mut import = Import {
-        net,
-        values: HashMap::new(),
-        windowed,
-        rows,
-        states: HashMap::new(),
-        cells: 0,
-    };
+    let mut import = Import { net, values: HashMap::new(), windowed, rows, states: HashMap::new(), cells: 0 };
     for tensor in &graph.initializer {
         import.keep(tensor.name.as_deref().unwrap_or_default(), Value::Constant(Constant::read(tensor)?))?;
     }
@@ -240,7 +233,10 @@ impl Import {
                 return Err(named(Error::new(ErrorKind::Unsupported, "is no stream of two or three axes")));
             }
             if place(Axis::Row).map_or(Some(1), |at| info.shape[at]) != self.rows {
-                return Err(named(Error::new(ErrorKind::Unsupported, "has other rows than the first stream")));
+                return Err(named(Error::new(
+                    ErrorKind::Unsupported,
+                    "has other rows than the first stream",
+                )));
             }
             let number = self.net.inputs.len();
             let signal = self.net.input(channels).map_err(named)?;

@@ -198,9 +198,11 @@ fn per_channel(constant: &Constant, heard: &Heard, channels: usize) -> Result<Ve
     }
     let missing = heard.axes.len().checked_sub(constant.shape.len());
     let fits = missing.is_some_and(|missing| {
-        constant.shape.iter().zip(heard.axes.iter().skip(missing)).all(|(extent, axis)| {
-            *extent == 1 || *axis == Axis::Channel && *extent == channels
-        })
+        constant
+            .shape
+            .iter()
+            .zip(heard.axes.iter().skip(missing))
+            .all(|(extent, axis)| *extent == 1 || *axis == Axis::Channel && *extent == channels)
     });
     if fits && numbers.len() == channels {
         return Ok(numbers.to_vec());
@@ -268,11 +270,15 @@ fn dense(import: &mut Import, node: &NodeProto, is_gemm: bool) -> Result<Value> 
     let is_turned = is_gemm && int(node, "transB", 0) != 0;
     let (inputs, outputs) = if is_turned { (second, first) } else { (first, second) };
     if !is_turned {
-        numbers = (0..outputs).flat_map(|o| (0..inputs).map(move |i| i * outputs + o)).map(|at| numbers[at]).collect();
+        numbers = (0..outputs)
+            .flat_map(|o| (0..inputs).map(move |i| i * outputs + o))
+            .map(|at| numbers[at])
+            .collect();
     }
     let mut bias = Vec::new();
     if is_gemm {
-        if int(node, "transA", 0) != 0 || float(node, "alpha", 1.0) != 1.0 || float(node, "beta", 1.0) != 1.0 {
+        if int(node, "transA", 0) != 0 || float(node, "alpha", 1.0) != 1.0 || float(node, "beta", 1.0) != 1.0
+        {
             return Err(unsupported("transA, or alpha or beta other than 1"));
         }
         if let Some(constant) = import.constant(node, 2)? {
@@ -351,7 +357,8 @@ fn batch_norm(import: &mut Import, node: &NodeProto) -> Result<Value> {
     let channels = import.channels(&heard)?;
     let mut numbers = Vec::new();
     for at in 1..5 {
-        let constant = import.constant(node, at)?.ok_or_else(|| malformed(format!("lacks its input {at}")))?;
+        let constant =
+            import.constant(node, at)?.ok_or_else(|| malformed(format!("lacks its input {at}")))?;
         let own = constant.numbers()?;
         if own.len() != channels {
             return Err(malformed(format!("input {at} has {} numbers; {channels}", own.len())));
@@ -359,8 +366,7 @@ fn batch_norm(import: &mut Import, node: &NodeProto) -> Result<Value> {
         numbers.push(own.to_vec());
     }
     let epsilon = float(node, "epsilon", 1e-5);
-    let scale: Vec<f32> =
-        (0..channels).map(|c| numbers[0][c] / (numbers[3][c] + epsilon).sqrt()).collect();
+    let scale: Vec<f32> = (0..channels).map(|c| numbers[0][c] / (numbers[3][c] + epsilon).sqrt()).collect();
     let shift: Vec<f32> = (0..channels).map(|c| numbers[1][c] - numbers[2][c] * scale[c]).collect();
     let signal = import.net.affine(heard.signal, scale, shift)?;
     Ok(Value::Heard(Heard { signal, ..heard }))
@@ -369,7 +375,10 @@ fn batch_norm(import: &mut Import, node: &NodeProto) -> Result<Value> {
 /// An axis of so many, where negative ones count from the end.
 fn axis_at(axis: i64, rank: usize) -> Result<usize> {
     let at = if axis < 0 { axis + rank as i64 } else { axis };
-    usize::try_from(at).ok().filter(|at| *at < rank).ok_or_else(|| malformed(format!("axis {axis} of {rank}")))
+    usize::try_from(at)
+        .ok()
+        .filter(|at| *at < rank)
+        .ok_or_else(|| malformed(format!("axis {axis} of {rank}")))
 }
 
 fn concat(import: &mut Import, node: &NodeProto) -> Result<Value> {
@@ -431,7 +440,8 @@ fn slice(import: &mut Import, node: &NodeProto) -> Result<Value> {
             let channels = import.channels(&heard)? as i64;
             let place = |n: i64| if n < 0 { n.saturating_add(channels).max(0) } else { n.min(channels) };
             let (start, end) = (place(start), place(end));
-            let count = usize::try_from(end - start).map_err(|_| malformed(format!("from {start} to {end}")))?;
+            let count =
+                usize::try_from(end - start).map_err(|_| malformed(format!("from {start} to {end}")))?;
             let signal = import.net.part(heard.signal, start as usize, count)?;
             Ok(Value::Heard(Heard { signal, ..heard }))
         }

@@ -32,7 +32,8 @@ pub(crate) fn lstm(import: &mut Import, node: &NodeProto) -> Result<()> {
     let (h, c) = (start(import, node, 5, parts.hidden)?, start(import, node, 6, parts.hidden)?);
     take_state(import, node, 5, false)?;
     take_state(import, node, 6, true)?;
-    let layer = Lstm::new(parts.inputs, parts.hidden, parts.input_weights, parts.state_weights, bias).state(h, c);
+    let layer =
+        Lstm::new(parts.inputs, parts.hidden, parts.input_weights, parts.state_weights, bias).state(h, c);
     let signal = import.net.lstm(parts.heard.signal, layer)?;
     made(import, node, parts.heard, signal, true)
 }
@@ -75,9 +76,8 @@ fn parts<const G: usize>(import: &Import, node: &NodeProto, order: &[usize; G]) 
         // Its state would have to go over the window's past once more in every run.
         return Err(unsupported("behind convolutions that were exported as a window"));
     }
-    let constant = |at: usize| {
-        import.constant(node, at)?.ok_or_else(|| unsupported(format!("without its input {at}")))
-    };
+    let constant =
+        |at: usize| import.constant(node, at)?.ok_or_else(|| unsupported(format!("without its input {at}")));
     let (w, r) = (constant(1)?, constant(2)?);
     let (&[1, rows, inputs], &[1, again, hidden]) = (&w.shape[..], &r.shape[..]) else {
         let text = format!("weights of shapes {:?} and {:?}; one direction", w.shape, r.shape);

@@ -57,8 +57,9 @@ impl Constant {
             return Err(Error::new(ErrorKind::Unsupported, "is stored in another file"));
         }
         let shape: Option<Vec<usize>> = tensor.dims.iter().map(|n| usize::try_from(*n).ok()).collect();
-        let count =
-            shape.as_ref().and_then(|shape| shape.iter().try_fold(1usize, |n, extent| n.checked_mul(*extent)));
+        let count = shape
+            .as_ref()
+            .and_then(|shape| shape.iter().try_fold(1usize, |n, extent| n.checked_mul(*extent)));
         let (Some(shape), Some(count)) = (shape, count) else {
             return Err(Error::new(ErrorKind::Model, format!("shape is {:?}", tensor.dims)));
         };
