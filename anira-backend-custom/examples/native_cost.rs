@@ -22,7 +22,11 @@ fn main() -> Result<()> {
             let request = LoadRequest::new().config(config).option("simd", simd);
             let model = Native.load(&ModelSource::file(&file), &request)?;
             let past = model.past();
-            println!("{file}, {}: looks back {past} samples, {} floats of weights", model.vectors(), model.weights());
+            println!(
+                "{file}, {}: looks back {past} samples, {} floats of weights",
+                model.vectors(),
+                model.weights()
+            );
             for block in BLOCKS {
                 println!("  block {block:4}: {:8.1} ns per sample", cost(&model, block)?);
             }
@@ -33,7 +37,8 @@ fn main() -> Result<()> {
 
 /// The least time of a run, by the samples in it.
 fn cost(model: &impl Model, block: usize) -> Result<f64> {
-    let shape = |info: &TensorInfo| info.shape.iter().map(|extent| extent.unwrap_or(block)).collect::<Vec<_>>();
+    let shape =
+        |info: &TensorInfo| info.shape.iter().map(|extent| extent.unwrap_or(block)).collect::<Vec<_>>();
     let signature = model.signature();
     let inputs = signature.inputs.iter().map(shape).collect();
     let outputs = signature.outputs.iter().map(|info| Some(shape(info))).collect();

@@ -11,7 +11,7 @@ mod slow;
 pub use bypass::{Bypass, BypassEngine, BypassModel};
 pub use closure::{FnBackend, FnEngine, FnModel, Inputs, Outputs};
 pub use combine::{
-    Chain, ChainEngine, ChainModel, DelayLine, DelayLineEngine, DelayLineModel, Gain, GainEngine, GainModel, Sum,
-    SumEngine, SumModel,
+    Chain, ChainEngine, ChainModel, DelayLine, DelayLineEngine, DelayLineModel, Gain, GainEngine, GainModel,
+    Sum, SumEngine, SumModel,
 };
 pub use slow::{Delay, Slow, SlowEngine, SlowModel, Wait};

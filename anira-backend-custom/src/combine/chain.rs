@@ -96,7 +96,8 @@ impl<A: Model, B: Model> Model for ChainModel<A, B> {
     fn engine(&self, request: &EngineRequest) -> Result<Self::Engine> {
         let own = self.first.signature().inputs.len();
         if request.inputs.len() != self.signature.inputs.len() {
-            let text = format!("{} shapes; the model has {}", request.inputs.len(), self.signature.inputs.len());
+            let text =
+                format!("{} shapes; the model has {}", request.inputs.len(), self.signature.inputs.len());
             return Err(Error::new(ErrorKind::Shape, text).at("inputs"));
         }
         let (before, behind) = request.inputs.split_at(own);
@@ -197,10 +198,14 @@ mod tests {
             inputs: vec![TensorInfo::f32("wide", &[1, 2, 512])],
             outputs: vec![TensorInfo::f32("y", &[1])],
         };
-        let second = FnBackend::new("wide", other, || |_: &crate::Inputs<'_>, _: &mut crate::Outputs<'_>| Ok(()));
+        let second =
+            FnBackend::new("wide", other, || |_: &crate::Inputs<'_>, _: &mut crate::Outputs<'_>| Ok(()));
         let error = Chain::new(Gain(1.0), second).load(&ModelSource::None, &LoadRequest::new()).map(drop);
         let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Shape);
-        assert!(error.to_string().contains("`output` before input `wide`: [1, 1, 512] before [1, 2, 512]"), "{error}");
+        assert!(
+            error.to_string().contains("`output` before input `wide`: [1, 1, 512] before [1, 2, 512]"),
+            "{error}"
+        );
     }
 }

@@ -108,14 +108,16 @@ mod tests {
             .build()
             .unwrap();
         for delay in [0usize, 1, 3, 4, 5, 11] {
-            let model =
-                DelayLine(delay).load(&ModelSource::None, &LoadRequest::new().config(config.clone())).unwrap();
+            let model = DelayLine(delay)
+                .load(&ModelSource::None, &LoadRequest::new().config(config.clone()))
+                .unwrap();
             let request = EngineRequest::new(vec![vec![1, 2, 4]], vec![Some(vec![1, 2, 4])]);
             let mut engine = model.engine(&request).unwrap();
             for _ in 0..2 {
                 for start in (0..24).step_by(4) {
                     let x = engine.input(0).unwrap().f32_mut().unwrap();
-                    (0..4).for_each(|t| (x[t], x[4 + t]) = ((start + t + 1) as f32, -((start + t + 1) as f32)));
+                    (0..4)
+                        .for_each(|t| (x[t], x[4 + t]) = ((start + t + 1) as f32, -((start + t + 1) as f32)));
                     engine.run().unwrap();
                     for t in 0..4 {
                         let right = (start + t + 1).saturating_sub(delay) as f32;

@@ -123,7 +123,10 @@ impl<A: Engine, B: Engine> Engine for SumEngine<A, B> {
         self.first.run()?;
         self.second.run()?;
         for (at, sum) in self.sums.iter_mut().enumerate() {
-            let both = (self.first.output(at).and_then(TensorView::f32), self.second.output(at).and_then(TensorView::f32));
+            let both = (
+                self.first.output(at).and_then(TensorView::f32),
+                self.second.output(at).and_then(TensorView::f32),
+            );
             let (Some(a), Some(b)) = both else { return Err(Error::new(ErrorKind::Engine, MISSING)) };
             for (sum, (a, b)) in sum.iter_mut().zip(a.iter().zip(b)) {
                 *sum = a + b;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anira_traits::{Backend, Error, ErrorKind, InputRole, LoadRequest, ModelSource, Result};
+use anira_traits::{Backend, Error, InputRole, LoadRequest, ModelSource, Result};
 
 use super::lanes::Cpu;
 use super::model::NativeModel;
@@ -53,8 +53,8 @@ impl Backend for Native {
         Some(contexts.collect())
     }
 
-    /// [`NotBuilt`](ErrorKind::NotBuilt) for a format whose Cargo feature is off, [`Model`](ErrorKind::Model) for malformed
-    /// files, [`Unsupported`](ErrorKind::Unsupported) for layers that it lacks and sizes beyond its limits, which are named.
+    /// [`NotBuilt`](anira_traits::ErrorKind::NotBuilt) for a format whose Cargo feature is off, [`Model`](anira_traits::ErrorKind::Model) for malformed
+    /// files, [`Unsupported`](anira_traits::ErrorKind::Unsupported) for layers that it lacks and sizes beyond its limits, which are named.
     fn load(&self, source: &ModelSource, request: &LoadRequest) -> Result<NativeModel> {
         let cpu = cpu(request)?;
         let bytes = source.bytes()?;
@@ -91,7 +91,7 @@ fn read(bytes: &[u8]) -> Result<(Network, Ports)> {
 #[cfg(not(all(feature = "onnx", feature = "json")))]
 fn not_built(feature: &str) -> Error {
     let text = format!("is not built in: build with the Cargo feature `{feature}` of anira-backend-custom");
-    Error::new(ErrorKind::NotBuilt, text).at("engine `native`")
+    Error::new(anira_traits::ErrorKind::NotBuilt, text).at("engine `native`")
 }
 
 /// A [`Network`] as a backend. The source is ignored.
