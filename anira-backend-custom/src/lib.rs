@@ -4,6 +4,7 @@ mod buffer;
 mod bypass;
 mod closure;
 mod combine;
+mod either;
 mod hop;
 pub mod native;
 mod slow;
@@ -14,4 +15,5 @@ pub use combine::{
     Chain, ChainEngine, ChainModel, DelayLine, DelayLineEngine, DelayLineModel, Gain, GainEngine, GainModel,
     Sum, SumEngine, SumModel,
 };
+pub use either::{Either, EitherEngine, EitherModel};
 pub use slow::{Delay, Slow, SlowEngine, SlowModel, Wait};

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use anira_backend_custom::{Bypass, Chain, DelayLine, FnBackend, Gain, Inputs, Outputs, Slow, Sum, Wait};
+use anira_backend_custom::{
+    Bypass, Chain, DelayLine, Either, FnBackend, Gain, Inputs, Outputs, Slow, Sum, Wait,
+};
 use anira_conformance::{CountingAllocator, Specimen, conformance_tests};
 use anira_traits::*;
 
@@ -152,3 +154,7 @@ mod small {
 
     conformance_tests!(network, network(), [specimen("a network made in code").config(mono(0))]);
 }
+
+type SlowOrNot = Either<Slow<Bypass>, Bypass>;
+
+conformance_tests!(either, SlowOrNot::Right(Bypass), bypassed());

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anira_backend_onnx::signature;
 use anira_conformance::{CountingAllocator, Specimen, conformance_tests};
 use anira_traits::{InferenceConfig, InputTensor, Layout, ModelSource, OutputTensor, TensorData};
-use support::{fixture, npy, root};
+use support::{fixture, npy, picking_model, root};
 
 #[global_allocator]
 static COUNTING: CountingAllocator = CountingAllocator;
@@ -87,8 +87,16 @@ fn counter() -> Specimen {
 #[cfg(feature = "rten")]
 conformance_tests!(rten, anira_backend_onnx::Rten, [specimens(), vec![counter()]].concat());
 
+/// Picks four numbers by their places; a run that is given a place which is not there is an error.
 #[cfg(feature = "onnxruntime")]
-conformance_tests!(onnxruntime, anira_backend_onnx::OnnxRuntime, specimens());
+fn picking() -> Specimen {
+    Specimen::new("picking", ModelSource::memory(picking_model()))
+        .range(1, 0.0..=3.0)
+        .failing([TensorData::F32(vec![0.5; 4]), TensorData::I64(vec![0, 9])])
+}
+
+#[cfg(feature = "onnxruntime")]
+conformance_tests!(onnxruntime, anira_backend_onnx::OnnxRuntime, [specimens(), vec![picking()]].concat());
 
 /// A context of 13,332 samples takes a minute for all checks; here are those that size could break.
 #[cfg(feature = "rten")]

@@ -2,6 +2,10 @@
 #![cfg(any(feature = "tflite", feature = "litert"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[path = "support/flat.rs"]
+mod flat;
+#[path = "support/plain.rs"]
+mod plain;
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +15,8 @@ use anira_conformance::{CountingAllocator, Property, Specimen, check_property, c
 use anira_traits::{
     Backend, DType, InferenceConfig, InputTensor, Layout, ModelSource, OutputTensor, TensorData,
 };
+use flat::Field::U8;
+use plain::{code, ints, operator, plain, tensor, with_options};
 use support::{fixture, numbers};
 
 #[global_allocator]
@@ -77,11 +83,35 @@ fn specimens() -> Vec<Specimen> {
         // Steps of eight bits: see `models.rs` for how far they may be from the float model.
         of_fixture("conv-int8", 0.04),
         of_fixture("conv-int16", 0.02),
+        dividing(),
         of_fixture("dynamic", 1e-6)
             .shapes(block(100), block(100))
             .shapes(block(1), block(1))
             .shapes(block(480), block(480)),
     ]
+}
+
+/// Divides whole numbers by others less 5: a run with a 5 is an error.
+fn dividing() -> Specimen {
+    let mut model = plain();
+    model.codes = vec![code(41), code(42)];
+    model.tensors = vec![
+        tensor("x", 2, &[1, 4], 0),
+        tensor("five", 2, &[1, 4], 1),
+        tensor("y", 2, &[1, 4], 0),
+        tensor("by", 2, &[1, 4], 0),
+        tensor("less", 2, &[1, 4], 0),
+    ];
+    model.buffers[1] = ints(&[5; 4]);
+    model.inputs = vec![0, 3];
+    model.operators = vec![
+        with_options(operator(0, &[3, 1], &[4]), 28, vec![U8(0)]),
+        with_options(operator(1, &[0, 4], &[2]), 29, vec![U8(0)]),
+    ];
+    Specimen::new("dividing", ModelSource::memory(model.bytes()))
+        .range(0, 0.0..=1e6)
+        .range(1, 6.0..=8.0)
+        .failing([TensorData::I32(vec![7; 4]), TensorData::I32(vec![6, 6, 5, 6])])
 }
 
 /// A variable of its own, which LiteRT refuses.

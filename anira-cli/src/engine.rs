@@ -208,7 +208,7 @@ fn native_lacks(source: &ModelSource) -> Option<String> {
             backend.load(self.0, &LoadRequest::new()).map(drop)
         }
     }
-    with(Engine::Native, Load(source)).err().map(|error| error.message().to_owned())
+    with(Engine::Native, Load(source)).err().map(|error| error.to_string())
 }
 
 /// The first that is built, but for the native one where it lacks something; else the first.

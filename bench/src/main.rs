@@ -2,6 +2,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
 mod audio;
+mod driven;
+mod exec;
 mod idle;
 mod load;
 mod machine;
@@ -49,7 +51,8 @@ Examples:
   cargo xtask bench audio --block 64 --channels 1
   cargo xtask bench wake --policy park,predictive  how soon a worker begins, and what its waiting costs
   cargo xtask bench idle --sessions 1,2,8        what sessions cost that nobody calls
-  cargo xtask bench load --mix one-long,classes  how much load holds, beside the simulation: about a minute and a half";
+  cargo xtask bench load --mix one-long,classes  how much load holds, beside the simulation: about a minute and a half
+  cargo xtask bench driven --sessions 1,8        a host's threads, the user's, the pool's: about three minutes";
 
 #[derive(Subcommand)]
 enum What {
@@ -57,6 +60,7 @@ enum What {
     Wake(wake::Options),
     Idle(idle::Options),
     Load(load::Options),
+    Driven(driven::Options),
 }
 
 fn main() -> ExitCode {
@@ -81,6 +85,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         What::Wake(options) => report::of(wake::run(options, cores)?)?,
         What::Idle(options) => report::of(idle::run(options, cores)?)?,
         What::Load(options) => report::of(load::run(options, cores)?)?,
+        What::Driven(options) => report::of(driven::run(options, cores)?)?,
     };
     let all = serde_json::json!({ "machine": &machine, "figures": figures });
     if quiet {

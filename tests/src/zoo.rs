@@ -60,6 +60,7 @@ pub const SMALL: &str = "native";
 macro_rules! with_engine {
     ($name:expr, |$backend:ident| $body:expr) => {
         match $name {
+            #[cfg(feature = "native")]
             "native" => {
                 let $backend = anira::backends::Native;
                 Some($body)

@@ -1,5 +1,6 @@
 //! Small networks inside the callback, without latency; and the engine that picks itself.
 
+#![cfg(all(feature = "native", feature = "rten"))]
 #![allow(clippy::unwrap_used, reason = "a test's failure")]
 
 use anira::backends::{Auto, Native};
@@ -40,7 +41,8 @@ fn a_network_that_was_exported_as_a_window_runs_in_the_callback_without_latency(
 fn auto_takes_the_native_engine_for_what_it_reads_and_says_why_not_for_the_rest() {
     for golden in [&GAIN, &LSTM, &TCN_1K, &HYBRID] {
         // The configuration beside the model has no table for an engine of that name: rten's file will do.
-        let file = valid(anira::file::ConfigFile::read(here().join(format!("../models/{}.toml", golden.name))));
+        let file =
+            valid(anira::file::ConfigFile::read(here().join(format!("../models/{}.toml", golden.name))));
         let resolved = valid(file.resolve("rten", &here().join("../models")));
         let builder = InferenceHandler::builder(resolved.config).auto().source(resolved.source);
         let mut handler = valid(builder.scheduler(Offline).build());

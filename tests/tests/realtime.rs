@@ -273,6 +273,80 @@ fn with_a_second_model_for_what_is_late() {
 }
 
 #[test]
+fn with_engines_that_are_switched_and_exchanged() {
+    // One that works, one that fails now and then, one that never works.
+    let runs = Arc::new(AtomicU64::new(0));
+    let engine = |kind: u64| {
+        let runs = runs.clone();
+        model(move || match kind {
+            1 if runs.fetch_add(1, Ordering::Relaxed) % 7 == 6 => {
+                Err(Error::new(ErrorKind::Engine, "now and then"))
+            }
+            2 => Err(Error::new(ErrorKind::Engine, "always")),
+            _ => Ok(()),
+        })
+    };
+    let builder = InferenceHandler::builder(config()).backend(engine(0)).swappable(true);
+    let builder = builder.engine(EngineSpec::new(engine(1))).engine(EngineSpec::new(engine(2)));
+    let mut handler = valid(builder.build());
+    let control = handler.control();
+    let Prepared { mut audio, .. } = valid(handler.prepare(&HostConfig::varying(48_000.0, 100)));
+    for round in 0..40 {
+        free_of_allocation("set_engine", || audio.set_engine(round % 4));
+        if round % 4 == 0 {
+            // At the earliest two blocks after the last: where it is not seen yet it is taken back.
+            let _ = handler.swap(round / 4 % 3, &EngineSpec::new(engine(0)), Duration::ZERO);
+        }
+        for n in [HOP, 100, 7, HOP, 300, HOP] {
+            let mut block = vec![0.25f32; n];
+            let slices = &mut [&mut block[..]];
+            free_of_allocation("process", || audio.process(slices));
+            settle(&control);
+        }
+        if round % 13 == 12 {
+            free_of_allocation("reset", || audio.reset());
+        }
+    }
+    let told = control.switching();
+    assert!(told.switched > 10 && told.given_up > 0, "{told:?}");
+    free_of_allocation("drop", || drop(audio));
+}
+
+#[test]
+fn inline_engines_are_switched_and_exchanged_in_the_call() {
+    let runs = Arc::new(AtomicU64::new(0));
+    let fails = move || {
+        let runs = runs.clone();
+        mono(HOP, move |x, y| {
+            y.copy_from_slice(x);
+            match runs.fetch_add(1, Ordering::Relaxed) % 9 {
+                8 => Err(Error::new(ErrorKind::Engine, "now and then")),
+                _ => Ok(()),
+            }
+        })
+    };
+    let config = anira_tests::plain(HOP, Duration::from_millis(1));
+    let builder = InferenceHandler::builder(config).backend(Quick(fails())).scheduler(Inline).swappable(true);
+    let mut handler = valid(builder.engine(EngineSpec::new(Quick(fails()))).build());
+    let Prepared { mut audio, .. } = valid(handler.prepare(&HostConfig::varying(48_000.0, 100)));
+    for round in 0..30 {
+        free_of_allocation("set_engine", || audio.set_engine(round % 2));
+        let _ = handler.swap(round % 2, &EngineSpec::new(Quick(fails())), Duration::ZERO);
+        everything_once(&mut audio);
+    }
+    assert!(handler.control().switching().switched > 10);
+}
+
+/// Some blocks.
+fn everything_once<B: Backend, S: Scheduler<anira::EngineOf<B>>>(audio: &mut Audio<B, HopProcessor, S>) {
+    for n in [HOP, 100, 7, HOP, 300, HOP] {
+        let mut block = vec![0.25f32; n];
+        let slices = &mut [&mut block[..]];
+        free_of_allocation("process", || audio.process(slices));
+    }
+}
+
+#[test]
 fn inline_the_engine_itself_runs_in_the_call() {
     let config = anira_tests::plain(HOP, Duration::from_millis(1));
     let mut handler = valid(InferenceHandler::builder(config).backend(Bypass).scheduler(Inline).build());

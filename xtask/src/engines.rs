@@ -26,8 +26,10 @@ const EVERYWHERE: &[&str] = &["rten", "violations"];
 /// Tests of whole sessions that say nothing about engines, and ran without them.
 const ELSEWHERE: &[&str] = &[
     "exact",
+    "fork",
     "identity",
     "late",
+    "overload",
     "processor",
     "properties",
     "realtime",

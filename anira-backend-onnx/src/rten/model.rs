@@ -32,15 +32,22 @@ impl RtenModel {
     pub(crate) fn load(source: &ModelSource, request: &LoadRequest) -> Result<Self> {
         request.refuse_unknown_options(&["optimize", "prepack"])?;
         let mut options = ModelOptions::with_all_ops();
-        options.enable_optimization(switch(request, "optimize", true)?);
-        options.prepack_weights(switch(request, "prepack", false)?);
+        let (optimize, prepack) = (switch(request, "optimize", true)?, switch(request, "prepack", false)?);
+        options.enable_optimization(optimize);
+        options.prepack_weights(prepack);
         let bytes = source.bytes()?;
-        Self::from_bytes(&bytes, &options).map_err(|error| at(source, error))
+        let folds = if prepack { Some("prepack") } else { optimize.then_some("optimize") };
+        Self::from_bytes(&bytes, &options, folds).map_err(|error| at(source, error))
     }
 
-    fn from_bytes(bytes: &[u8], options: &ModelOptions) -> Result<Self> {
+    /// `folds`: the option for which rten computes while it loads, on its global pool.
+    fn from_bytes(bytes: &[u8], options: &ModelOptions, folds: Option<&'static str>) -> Result<Self> {
         let signature = graph_proto::read(bytes)?;
-        thread::start_global_pool();
+        let pool_is_here = thread::start_global_pool();
+        if let Some(option) = folds.filter(|_| !pool_is_here) {
+            let right = "`false`: rten's threads stayed in the process that this one was forked from";
+            return Err(Error::config(option, true, right).of_kind(ErrorKind::System));
+        }
         let model = catch("rten", ErrorKind::Model, "loading", || {
             options.load(bytes.to_vec()).map_err(|e| fault::load(&e))
         })?;

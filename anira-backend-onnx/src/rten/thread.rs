@@ -8,6 +8,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -18,9 +19,17 @@ use rten::ThreadPool;
 /// How long a scope waits for its thread to be gone, after the work has ended.
 const THREAD_END: Duration = Duration::from_secs(1);
 
+/// A pool for runs that start on one thread.
+struct Own {
+    pool: Arc<ThreadPool>,
+    /// The process that made it, where this thread did: a fork has the pool without its thread. One that was lent to a worker goes
+    /// with it.
+    made_in: Option<u32>,
+}
+
 thread_local! {
     /// The pool for runs that start on this thread.
-    static POOL: RefCell<Option<Arc<ThreadPool>>> = const { RefCell::new(None) };
+    static POOL: RefCell<Option<Own>> = const { RefCell::new(None) };
     /// Held by a scope's thread until its thread-locals are dropped, with the thread.
     static LIFE: RefCell<Option<SyncSender<()>>> = const { RefCell::new(None) };
 }
@@ -51,12 +60,12 @@ pub(crate) fn scope(body: &mut (dyn FnMut() + Send)) {
 
 /// A pool in this thread's [`POOL`]; taken back when dropped, in a panic too.
 struct Loan {
-    before: Option<Arc<ThreadPool>>,
+    before: Option<Own>,
 }
 
 impl Loan {
     fn new(pool: Arc<ThreadPool>) -> Self {
-        Self { before: POOL.replace(Some(pool)) }
+        Self { before: POOL.replace(Some(Own { pool, made_in: None })) }
     }
 }
 
@@ -72,8 +81,12 @@ impl Drop for Loan {
 /// [`ErrorKind::System`] if the system gives no thread.
 pub(crate) fn pool() -> Result<Arc<ThreadPool>> {
     POOL.with_borrow_mut(|slot| {
-        if let Some(pool) = slot {
-            return Ok(Arc::clone(pool));
+        if let Some(own) = slot {
+            if own.made_in.is_none_or(|process| process == std::process::id()) {
+                return Ok(Arc::clone(&own.pool));
+            }
+            // Its end would tell a thread that is not here.
+            std::mem::forget(slot.take());
         }
         let pool = Arc::new(ThreadPool::with_num_threads(1));
         let outside = thread::current().id();
@@ -82,7 +95,8 @@ pub(crate) fn pool() -> Result<Arc<ThreadPool>> {
                 "no thread for rten; it needs one for each thread that runs engines outside of a worker";
             return Err(Error::new(ErrorKind::System, text));
         }
-        Ok(Arc::clone(slot.insert(pool)))
+        let own = slot.insert(Own { pool, made_in: Some(std::process::id()) });
+        Ok(Arc::clone(&own.pool))
     })
 }
 
@@ -90,8 +104,15 @@ pub(crate) fn pool() -> Result<Arc<ThreadPool>> {
 ///
 /// anira never runs a model on it (only rten itself folds constants there, while it loads). But rten 0.27 starts it at
 /// the latest when a model first runs, whatever pool that run is given, and threads must not be made on a worker.
-pub(crate) fn start_global_pool() {
+///
+/// Whether its threads are there: those that another process started, of which this one is a fork, stayed behind.
+pub(crate) fn start_global_pool() -> bool {
+    static STARTED_IN: AtomicU32 = AtomicU32::new(0);
+    let here = std::process::id();
+    // Relaxed: a number on its own; the pool's own cell hands the pool over.
+    let before = STARTED_IN.compare_exchange(0, here, Ordering::Relaxed, Ordering::Relaxed);
     rten::thread_pool();
+    before.map_or_else(|process| process == here, |_| true)
 }
 
 #[cfg(test)]

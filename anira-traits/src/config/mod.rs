@@ -3,14 +3,18 @@
 //! Built once, validated once, then only read. Shapes are checked against a model where the two meet, when a handler
 //! is built.
 
+mod allowance;
 mod builder;
 mod late;
 mod layout;
+mod range;
 mod tensor;
 
+pub use allowance::SchedulingAllowance;
 pub use builder::InferenceConfigBuilder;
 pub use late::LatePolicy;
 pub use layout::{Axis, Layout};
+pub use range::HopRange;
 pub use tensor::{InputRole, InputTensor, OutputRole, OutputTensor};
 
 use std::time::Duration;
@@ -26,6 +30,8 @@ pub const MAX_CATCH_UP: usize = 1024;
 
 /// The longest fade between an output and what stands in for it, in samples.
 pub const MAX_LATE_FADE: usize = 1 << 20;
+/// The most input tensors that may be configured, and output tensors.
+pub const MAX_TENSORS: usize = 1024;
 
 /// Which tensors a model has, what they mean, how long an inference may take. See [`InferenceConfig::builder`].
 ///
@@ -47,6 +53,7 @@ pub struct InferenceConfig {
     inputs: Vec<InputTensor>,
     outputs: Vec<OutputTensor>,
     max_inference: Option<Duration>,
+    scheduling_allowance: SchedulingAllowance,
     warm_up: u32,
     engines: usize,
     blocking_ppm: u32,
@@ -57,6 +64,8 @@ pub struct InferenceConfig {
     late_policy: LatePolicy,
     late_fade: usize,
     pre_roll: usize,
+    lead_in: Option<usize>,
+    hop_range: Option<HopRange>,
 }
 
 impl InferenceConfig {
@@ -89,6 +98,12 @@ impl InferenceConfig {
     pub fn with_max_inference(mut self, time: Duration) -> Self {
         self.max_inference = Some(time);
         self
+    }
+
+    /// What a worker may need before it begins, which the latency counts on.
+    #[must_use]
+    pub fn scheduling_allowance(&self) -> SchedulingAllowance {
+        self.scheduling_allowance
     }
 
     /// Inferences that each engine runs on silence before its first real one.
@@ -150,6 +165,13 @@ impl InferenceConfig {
     #[must_use]
     pub fn pre_roll(&self) -> usize {
         self.pre_roll
+    }
+
+    /// Samples, of input stream 0, that a model with state hears before it is heard itself, where a session switches to it while sound
+    /// runs; `None`: its pre-roll, or the longest decay of its outputs, whichever is longer.
+    #[must_use]
+    pub fn lead_in(&self) -> Option<usize> {
+        self.lead_in
     }
 
     /// Whether any input is a state that the library feeds back.

@@ -44,6 +44,10 @@ pub(super) fn file(schema: &mut Schema) {
         "version": {"const": VERSION},
         "sample_rate": {"minimum": 1, "maximum": 10_000_000},
         "max_inference_ms": {"minimum": 0, "maximum": 3_600_000},
+        "scheduling_allowance_ms": {"default": 0, "anyOf": [
+            {"type": "number", "minimum": 0, "maximum": 3_600_000},
+            {"const": "auto", "type": "string"},
+        ]},
         "warm_up": whole(0, 100_000, 0),
         "engines": whole(1, MAX_ENGINES, 1),
         "blocking_ratio": whole(0, 1, 0),
@@ -53,6 +57,7 @@ pub(super) fn file(schema: &mut Schema) {
         "late_policy": {"default": "silence"},
         "late_fade": whole(0, MAX_LATE_FADE, 64),
         "pre_roll": whole(0, MAX_EXTENT, 0),
+        "lead_in": extent(0),
     });
     extend(schema, keys);
     let has = |table: &str, role: &str| {
@@ -63,6 +68,17 @@ pub(super) fn file(schema: &mut Schema) {
     schema.insert("anyOf".into(), json!([has("input", "stream"), has("output", "stream")]));
     schema.insert("if".into(), has("input", "state"));
     schema.insert("then".into(), json!({"properties": {"engines": {"maximum": 1}}}));
+}
+
+/// `[hop_range]`.
+pub(super) fn range(schema: &mut Schema) {
+    let keys = json!({
+        "from": extent(1),
+        "to": extent(1),
+        "multiple": {"minimum": 1, "maximum": MAX_EXTENT, "default": 1},
+        "shortest_takes_ms": {"minimum": 0, "maximum": 3_600_000},
+    });
+    extend(schema, keys);
 }
 
 /// `[engine.NAME]`.

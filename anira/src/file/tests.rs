@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anira_traits::{Error, ErrorKind, InferenceConfig, InputTensor, LatePolicy, ModelSource, OutputTensor};
+use anira_traits::{
+    Error, ErrorKind, HopRange, InferenceConfig, InputTensor, LatePolicy, ModelSource, OutputTensor,
+};
 
 use super::ConfigFile;
 
@@ -12,6 +14,7 @@ version = 1
 name = "amp-lstm"
 sample_rate = 48000
 max_inference_ms = 0.8
+scheduling_allowance_ms = 0.1
 warm_up = 3
 blocking_ratio = 0.25
 priority = -2
@@ -20,6 +23,13 @@ align_outputs = true
 late_policy = "hold"
 late_fade = 100
 pre_roll = 128
+lead_in = 300
+
+[hop_range]
+from = 32
+to = 512
+multiple = 32
+shortest_takes_ms = 0.25
 
 [engine.rten]
 file = "amp.onnx"
@@ -116,6 +126,7 @@ fn lstm() -> InferenceConfig {
         .output(OutputTensor::parameter("level"))
         .sample_rate(48e3)
         .max_inference(Duration::from_micros(800))
+        .scheduling_allowance(Duration::from_micros(100))
         .warm_up(3)
         .blocking_ratio(0.25)
         .priority(-2)
@@ -124,6 +135,8 @@ fn lstm() -> InferenceConfig {
         .late_policy(LatePolicy::Hold)
         .late_fade(100)
         .pre_roll(128)
+        .lead_in(300)
+        .hop_range(HopRange::new(32, 512).multiple(32).shortest_takes(Duration::from_micros(250)))
         .build()
         .unwrap()
 }
@@ -284,6 +297,11 @@ fn values_out_of_range_are_named() {
     refused(&small("max_inference_ms = -1.0"), &["max_inference_ms", "-1", "0 to 3600000"]);
     refused(&small("max_inference_ms = nan"), &["max_inference_ms", "NaN"]);
     refused(&small("max_inference_ms = 1e300"), &["max_inference_ms", "from 0 to"]);
+    refused(&small("scheduling_allowance_ms = -0.1"), &["scheduling_allowance_ms", "-0.1", "0 to 3600000"]);
+    refused(
+        &small("scheduling_allowance_ms = \"often\""),
+        &["scheduling_allowance_ms", "milliseconds", "auto"],
+    );
     refused(&small("sample_rate = inf"), &["sample_rate", "inf"]);
     refused(&small("blocking_ratio = 1.01"), &["blocking_ratio", "1.01", "0 to 1"]);
     refused(&small("engines = 0"), &["engines", "is 0", "1 to 64"]);
@@ -302,6 +320,16 @@ fn values_out_of_range_are_named() {
     refused(&small("late_policy = \"bypass\""), &["late_policy", "bypass", "silence", "dry", "hold"]);
     refused(&small("late_fade = 1048577"), &["late_fade", "1048577"]);
     refused(&small("pre_roll = 16777217"), &["pre_roll", "16777217"]);
+    refused(&small("lead_in = 16777217"), &["lead_in", "16777217"]);
+    let range = |keys: &str| small(&format!("hop_range = {{ {keys} }}"));
+    refused(&range("from = 0, to = 64"), &["hop_range", "from", "is 0"]);
+    refused(&range("from = 4, to = 2"), &["hop_range", "to", "is 2"]);
+    refused(&range("from = 1, to = 64, multiple = 0"), &["hop_range", "multiple", "is 0"]);
+    refused(&range("from = 1000, to = 2000"), &["hop_range", "1000 to 2000", "the configured hop"]);
+    refused(&range("from = 1"), &["hop_range", "to"]);
+    refused(&range("from = 1, to = 64, step = 2"), &["hop_range", "step"]);
+    refused(&range("from = 1, to = 64, shortest_takes_ms = -1"), &["hop_range", "shortest_takes_ms", "-1"]);
+    refused(&range("from = 1, to = 64, shortest_takes_ms = 1"), &["hop_range", "max_inference"]);
     refused(&(small("") + "decay = 16777217"), &["output `y`", "decay", "16777217"]);
     refused(&(small("") + "declared_latency = -1"), &["declared_latency", "a whole number, 0 or more"]);
     refused(&(small("") + "shape = [4294967296, 4294967296]"), &["output `y`", "shape", "2^31"]);

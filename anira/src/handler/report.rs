@@ -6,6 +6,7 @@ use anira_traits::{Admission, Backend, PrePostProcessor, Scheduler};
 
 use super::EngineOf;
 use super::audio::Audio;
+use super::hop::HopChoice;
 use crate::latency::Latency;
 
 /// A prepared session: the audio thread's half, and what the host may want to know.
@@ -28,12 +29,18 @@ pub struct PrepareReport {
     pub tail: Vec<u64>,
     /// Slots in the ring, spares for resets included.
     pub slots: usize,
+    /// Samples of the reference stream that one inference consumes.
+    pub hop: usize,
+    /// How that hop was chosen, where the configuration has a [range](crate::HopRange).
+    pub hop_choice: Option<HopChoice>,
     /// How often the model runs per hop: once per group of the host's channels.
     pub lanes: usize,
     /// Engines that may run at once.
     pub engines: usize,
     /// The worst time of one slot that the latency counts on: all lanes.
     pub max_inference: Duration,
+    /// What a worker may need before it begins, which the latency counts on.
+    pub scheduling_allowance: Duration,
     /// Bytes of sample memory: histories, slots, output rings.
     pub bytes: usize,
     /// Whether this session and those prepared before it fit on their scheduler, by what they declared; `None` where the

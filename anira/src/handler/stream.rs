@@ -12,13 +12,15 @@ use anira_traits::{EmitPart, Engine, Forecast, Head, Mode, PrePostProcessor, Sub
 use super::audio::{Fault, Status};
 use super::bypass::Bypass;
 use super::control::Shared;
-use super::crew::Crew;
+use super::ensemble::Ensemble;
 use super::late::{Late, Material};
 use super::output::Output;
 use super::pace::Pace;
 use super::parameter::Values;
+use super::patience::Patience;
 use super::payload::Payload;
 use super::running::Closed;
+use super::switcher::{Stage, Switcher};
 use crate::block::{Sink, Source};
 
 /// How often a callback that may wait looks for results before it sleeps: some microseconds.
@@ -26,7 +28,7 @@ const SPINS: u32 = 64;
 
 /// Everything that the audio thread owns of a session.
 pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
-    pub(super) producer: Producer<Payload, Crew<E, P::Worker>>,
+    pub(super) producer: Producer<Payload, Ensemble<E, P::Worker>>,
     pub(super) submit: S,
     pub(super) emit: P::Emit,
     pub(super) inputs: Box<[Input]>,
@@ -36,6 +38,8 @@ pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
     pub(super) closed: Closed,
     pub(super) late: Late,
     pub(super) bypass: Bypass,
+    pub(super) switcher: Switcher,
+    pub(super) stage: Arc<Stage>,
     pub(super) timing: Timing,
     /// Rung by workers that hand a slot back; there is one if callbacks may wait.
     pub(super) bell: Option<Arc<Doorbell>>,
@@ -48,6 +52,7 @@ pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
     pub(super) reference: u64,
     /// Samples that the last call brought to stream 0, by which the next submission is foretold.
     pub(super) last_block: u64,
+    pub(super) patience: Patience,
 }
 
 /// One input stream, as the audio thread needs it.
@@ -72,8 +77,6 @@ pub(super) struct Timing {
     pub(super) nanos_per_input: f64,
     /// Whether slots may be finished when the submission returns: offline, and where the scheduler runs them inside.
     pub(super) ends_in_call: bool,
-    /// The share of a block's time that a callback may wait, 0 to 1.
-    pub(super) wait: f64,
     pub(super) max_catch_up: u64,
 }
 
@@ -138,6 +141,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     fn take_in(&mut self, stream: usize, frames: usize, mut write: impl FnMut(usize, &mut [f32], usize)) {
         if stream == 0 && frames > 0 {
             self.last_block = frames as u64;
+            self.patience.earn(frames);
         }
         // First of all: lines that workers wrote last are under way while this block is taken in. And not after a submission:
         // a look would take from the worker the very line that it begins with.
@@ -213,20 +217,23 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     fn submit_one(&mut self, now: u64) -> bool {
         self.take_parameters();
         self.shared.telemetry.count_submitted();
+        self.switcher.settle(&self.shared.choice, &self.stage);
         if !self.may_wait() && self.pace.gives_up(self.producer.next_hop()) {
-            self.producer.forgo();
-            self.shared.telemetry.count_dropped(1);
+            self.forgo();
             return false;
         }
         let times = self.times(now);
         loop {
-            let parameters = &self.parameters;
+            // Within the loop: a result that is collected there may change who is heard.
+            let (parameters, mix) = (&self.parameters, self.switcher.mix());
             let sent = self.producer.submit(times, |payload| {
+                payload.mix = mix;
                 for (slot, values) in payload.parameters.iter_mut().zip(parameters) {
                     slot.iter_mut().zip(&values.now).for_each(|(to, from)| *to = *from);
                 }
             });
             if sent {
+                self.switcher.go_on(&self.shared.choice);
                 return true;
             }
             // Every slot is taken. Finished ones may be had back; offline it is worth waiting for.
@@ -236,13 +243,20 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                 continue;
             }
             if !self.may_wait() {
-                self.producer.forgo();
-                self.shared.telemetry.count_dropped(1);
+                self.forgo();
                 return false;
             }
             self.submit.submitted(self.forecast(clock::now()));
             self.submit.assist();
         }
+    }
+
+    /// The next hop is not run at all.
+    fn forgo(&mut self) {
+        self.producer.forgo();
+        // Time goes on, for a fade as well.
+        self.switcher.go_on(&self.shared.choice);
+        self.shared.telemetry.count_dropped(1);
     }
 
     fn take_parameters(&mut self) {
@@ -289,10 +303,12 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                         self.pace.arrived(hop, output.is_due(hop));
                     }
                     let Some(payload) = ready.payload() else { return };
-                    for (stream, (output, data)) in self.outputs.iter_mut().zip(&payload.hops).enumerate() {
+                    self.switcher.collected(&payload.mix, payload.outcome, &self.shared.choice);
+                    let answer = &payload.answer;
+                    for (stream, (output, data)) in self.outputs.iter_mut().zip(&answer.hops).enumerate() {
                         output.emit(stream, hop, Some(data), &mut self.emit);
                     }
-                    for (reading, values) in self.shared.readings.iter().zip(&payload.readings) {
+                    for (reading, values) in self.shared.readings.iter().zip(&answer.readings) {
                         reading.publish(values);
                     }
                 }
@@ -346,6 +362,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         if self.inputs.is_empty() && stream == 0 {
             self.reference += frames as u64;
             self.last_block = frames as u64;
+            self.patience.earn(frames);
             self.submit.approach();
             self.collect();
             self.submit_complete();
@@ -354,10 +371,11 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             (0..block.channels()).for_each(|c| block.silence(c, start, frames));
             return Status::fault(Fault::NoStream);
         };
+        self.patience.ask();
         let channels = output.channels;
         let needed = output.needed(frames);
         if !collected || output.emitted < needed {
-            self.wait_for(stream, needed, frames);
+            self.wait_for(stream, needed);
         }
         let telemetry = &self.shared.telemetry;
         let material = Material { history: &self.producer, parameters: &self.parameters, telemetry };
@@ -383,8 +401,9 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         Status { late_samples: late, fault: None }
     }
 
-    /// Collects; offline until `needed` hops are there, in real time for at most the agreed share of the block.
-    fn wait_for(&mut self, stream: usize, needed: u64, frames: usize) {
+    /// Collects; offline until `needed` hops are there, in real time for at most what is left of the agreed share of the
+    /// callback's time.
+    fn wait_for(&mut self, stream: usize, needed: u64) {
         self.collect();
         let wanting = |s: &Self| {
             s.outputs.get(stream).is_some_and(|o| o.emitted < needed) && s.producer.outstanding() > 0
@@ -396,12 +415,11 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                     self.collect();
                 }
             }
-            Mode::Realtime if self.timing.wait > 0.0 && wanting(self) => {
-                let nanos = frames as f64 * self.timing.nanos_per_sample * self.timing.wait;
-                let end = clock::now() + nanos as u64;
+            Mode::Realtime if self.patience.left() > 0 && wanting(self) => {
+                let end = clock::now() + self.patience.left();
                 let mut rounds = 0u32;
                 while wanting(self) && !self.closed.is_set() {
-                    let Some(left) = end.checked_sub(clock::now()).filter(|left| *left > 0) else { return };
+                    let Some(left) = end.checked_sub(clock::now()).filter(|left| *left > 0) else { break };
                     rounds += 1;
                     match &self.bell {
                         // A spinning real-time thread would starve its own worker.
@@ -414,6 +432,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                     }
                     self.collect();
                 }
+                self.patience.keep(end.saturating_sub(clock::now()));
             }
             Mode::Realtime => {}
         }
@@ -440,12 +459,14 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         self.emit.reset();
         self.late.reset();
         self.bypass.reset();
+        self.switcher.reset(&self.shared.choice, &self.stage);
         // An inference that runs now is not waited for: what is late behind it is not the model's doing.
         self.behind = self.producer.has_stragglers();
         self.dropping = false;
         self.pace.reset();
         self.reference = 0;
         self.last_block = 0;
+        self.patience.reset();
     }
 }
 

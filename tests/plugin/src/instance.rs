@@ -78,7 +78,7 @@ pub(crate) fn make(engine: &str, config: &str) -> Result<Box<dyn Instance>, Erro
             let base = path.parent().unwrap_or(Path::new("."));
             let resolved = ConfigFile::read(path)?.resolve(engine, base)?;
             let backend = AnyBackend::named(engine)?;
-            let config = resolved.config.with_max_inference(Duration::from_millis(50));
+            let config = resolved.config;
             let builder = InferenceHandler::builder(config).backend(backend).source(resolved.source);
             start(builder.options(resolved.options))
         }

@@ -3,7 +3,7 @@
 
 mod instance;
 #[cfg(unix)]
-mod wrong;
+pub mod wrong;
 
 use std::ffi::{CStr, c_char};
 use std::time::Duration;

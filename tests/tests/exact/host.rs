@@ -132,6 +132,16 @@ impl<B: Backend> Virtual<B> {
         self.stalled = self.now + u128::from(samples) * SAMPLE;
     }
 
+    /// Hops that were given up so far, by the model of this file.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.len() as u64
+    }
+
+    /// Hops that were complete so far.
+    pub(crate) fn submitted(&self) -> u64 {
+        self.submitted
+    }
+
     /// Begins anew, the virtual engines too.
     pub(crate) fn reset(&mut self) {
         self.audio.reset();

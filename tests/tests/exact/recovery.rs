@@ -90,6 +90,43 @@ fn a_stall_of_20_milliseconds_costs_little_more_than_20_milliseconds() {
     }
 }
 
+/// Stalls with several hops in every callback, and the time that the stream may take to be back in its place.
+#[test]
+fn stalls_with_several_hops_in_a_callback_cost_their_own_time_and_every_loss_is_counted() {
+    for (block, hop) in [(512, 64), (256, 32), (1024, 128), (480, 128), (500, 64), (960, 90)] {
+        for stall in [240, 960, 4800] {
+            // At full load a stream whose blocks and hops do not divide may stay behind by a part of a hop, for want of pauses.
+            let full = if block % hop == 0 { 100 } else { 30 };
+            for percent in [full, 90] {
+                let what = format!("{block} into {hop}, {percent} %, {stall} samples");
+                let nanos = hop as u64 * 1_000_000_000 * percent / (48_000 * 100);
+                let config = built(mono(hop, hop, Duration::from_nanos(nanos)));
+                let mut session = Virtual::new(config, Bypass, &HostConfig::fixed(48_000.0, block));
+                let latency = session.report.latency[0].clone();
+                let calls = |samples: usize| samples.div_ceil(block);
+                session.on_time(vec![block; calls(20 * hop).max(20)]);
+                // Twice: what the first left behind must not cost the second anything.
+                for _ in 0..2 {
+                    let before = session.missed;
+                    session.stall(stall as u64);
+                    (0..calls(stall + 6 * (hop + block))).for_each(|_| session.callback(block));
+                    let missed = session.missed - before;
+                    let most = (stall + 3 * (hop + block)) as u64;
+                    assert!(missed <= most, "{what}: {missed} samples were late");
+                    let least = (stall as u64).saturating_sub(latency.zero_fill() + 2 * block as u64);
+                    assert!(missed >= least, "{what}: only {missed} samples were late");
+                    session.on_time(vec![block; calls(50 * hop).max(30)]);
+                }
+                let counts = session.control.telemetry();
+                assert_eq!((counts.late_samples, counts.dropped), (session.missed, session.lost()), "{what}");
+                // All but the lost were heard, or came too late: none came twice, none went under.
+                assert_eq!(counts.submitted, session.submitted(), "{what}");
+                assert_eq!(session.audio.latency(0), Some(latency.samples), "{what}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_reset_in_the_middle_of_a_stall_leaves_nothing_late_behind() {
     for (block, hop, time) in PAIRS {

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use anira::backends::{BypassModel, Slow, Wait};
 use anira::prelude::*;
 use anira::traits::LoadRequest;
-use anira_tests::{Gate, apart, assert_same, delayed, eventually, mono, plain, ramp, send_settled, valid};
+use anira_tests::{
+    Gate, apart, assert_same, delayed, eventually, mono, plain, ramp, refused, send_settled, valid, zoo,
+};
 use child::in_child;
 
 const LIMIT: Duration = Duration::from_secs(240);
@@ -279,6 +281,37 @@ fn a_model_that_a_thread_of_the_parent_was_loading_is_loaded_by_the_child() {
             hold.store(false, Ordering::SeqCst);
             assert_plays(&mut loads.join().unwrap());
         });
+    });
+    done.inspect(|ended| ended.well());
+}
+
+/// rten computes on threads of its own: those of the parent are not there.
+#[test]
+fn a_model_of_rten_plays_on_in_a_child_and_another_is_loaded_or_refused() {
+    let done = apart("a_model_of_rten_plays_on_in_a_child_and_another_is_loaded_or_refused", LIMIT, || {
+        let build = |model: &zoo::Golden, options: &[(&str, &str)]| {
+            let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            model.builder(Rten, 1, Duration::from_millis(1)).options(options).build()
+        };
+        let play = |handler: &mut InferenceHandler<Rten, HopProcessor, Pool>| {
+            let control = handler.control();
+            let Prepared { mut audio, .. } = valid(handler.prepare(&host()));
+            let input: Vec<f32> = (0..20 * HOP).map(|n| (n as f32 * 0.01).sin()).collect();
+            let (output, late) = send_settled(&mut audio, &control, &input, &[HOP; 20]);
+            assert_eq!(late, 0);
+            output
+        };
+        let mut handler = Some(valid(build(&zoo::LSTM, &[])));
+        let right = play(handler.as_mut().unwrap());
+        in_child(|| {
+            let mut handler = handler.take().unwrap();
+            assert_same(&play(&mut handler), &right, "in the child");
+            refused(build(&zoo::GAIN, &[]), ErrorKind::System, &["optimize", "false", "forked"]);
+            let mut plain = valid(build(&zoo::LSTM, &[("optimize", "false")]));
+            let unoptimised = play(&mut plain);
+            assert!(unoptimised.iter().zip(&right).all(|(a, b)| (a - b).abs() < 1e-5));
+        });
+        assert_same(&play(handler.as_mut().unwrap()), &right, "in the parent");
     });
     done.inspect(|ended| ended.well());
 }

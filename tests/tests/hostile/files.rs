@@ -245,10 +245,10 @@ fn filling(size: &str) -> [Message; 3] {
 /// Makes as many numbers as an input says, which no reader of the file can know.
 pub(crate) fn onnx_of_given_size() -> Input {
     let (x, y) = (value("x", 1, &[1, 1, 8]), value("y", 1, &[1, 1, 8]));
-    let bytes = graph(&filling("size"), &[], &[x, value("size", 7, &[1])], &[y]);
+    let bytes = graph(&filling("size"), &[], &[x, value("size", 7, &[2])], &[y]);
     let (inputs, outputs) = streams(("x", "y"), &[1, 1, 8], 8);
     let [x] = inputs;
-    Input::new(bytes, &[x, InputTensor::constant("size", [TEN_GIB as f64])], &outputs)
+    Input::new(bytes, &[x, InputTensor::constant("size", [f64::from(1 << 20), 2560.0])], &outputs)
 }
 
 /// The bytes with each `from` replaced by as many of `to`.

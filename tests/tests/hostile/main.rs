@@ -149,5 +149,5 @@ engines! {
     #[cfg(feature = "onnxruntime")] onnxruntime OnnxRuntime, End::Is(ErrorKind::Engine);
     #[cfg(feature = "torch")] torch Torch, End::Is(ErrorKind::System);
     #[cfg(feature = "tflite")] tflite TfLite, End::Is(ErrorKind::Engine);
-    #[cfg(feature = "litert")] litert LiteRt, End::OfTheProcess("it writes to memory that it did not get");
+    #[cfg(feature = "litert")] litert LiteRt, End::Is(ErrorKind::Engine);
 }

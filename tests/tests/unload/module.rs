@@ -9,10 +9,15 @@ use std::ptr::NonNull;
 /// The module's name in the list of mappings.
 const NAME: &str = "libanira_test_plugin.so";
 
+/// Where cargo builds it: beside a test program, or beside the examples.
 fn path() -> PathBuf {
     let program = std::env::current_exe().unwrap();
-    // Beside the test program, where cargo builds what it depends on.
-    program.with_file_name(NAME)
+    let folders =
+        program.ancestors().skip(1).take(2).flat_map(|folder| [folder.to_path_buf(), folder.join("deps")]);
+    let mut paths = folders.map(|folder| folder.join(NAME));
+    paths
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("{NAME} was not built beside {}", program.display()))
 }
 
 fn name() -> CString {

@@ -12,6 +12,7 @@ const PLACES: &[(&str, &str)] = &[
     ("anira-backend-custom/src/native/engine.rs", "gives the marker to small networks"),
     ("anira-backend-custom/src/native/lanes/avx2.rs", "the processor's vectors, after asking for them"),
     ("anira-backend-custom/src/native/lanes/neon.rs", "the processor's vectors, part of every target there"),
+    ("anira-backend-custom/src/either.rs", "hands the marker on to two engines as one"),
     ("anira-backend-torch/src/tensor.rs", "reads and writes LibTorch's own memory in place"),
     ("anira-backend-torch/tests/memory.rs", "an allocator that counts"),
     ("tests/src/quick.rs", "gives the marker to engines of tests, which stand in for cheap ones"),
