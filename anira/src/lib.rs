@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod any;
+mod auto;
 pub mod backends;
 mod bind;
 pub mod block;

@@ -57,6 +57,12 @@ impl Builder<(), HopProcessor, Pool> {
 }
 
 impl<B, P, S> Builder<B, P, S> {
+    /// The engine that suits the model, picked when it is loaded: [`Auto`](crate::backends::Auto).
+    #[must_use]
+    pub fn auto(self) -> Builder<crate::backends::Auto, P, S> {
+        self.backend(crate::backends::Auto)
+    }
+
     /// The backend that loads and runs the model. Before any further [engine](Self::engine), which is of its type.
     #[must_use]
     pub fn backend<B2: Backend>(self, backend: B2) -> Builder<B2, P, S> {
