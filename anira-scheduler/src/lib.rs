@@ -9,6 +9,7 @@ mod doorbell;
 #[cfg(not(loom))]
 mod driven;
 mod gate;
+mod handover;
 #[cfg(not(loom))]
 mod inline;
 mod latest;
@@ -16,6 +17,8 @@ mod latest;
 mod loom_band;
 #[cfg(all(test, loom))]
 mod loom_doorbell;
+#[cfg(all(test, loom))]
+mod loom_handover;
 #[cfg(all(test, loom))]
 mod loom_mailbox;
 #[cfg(all(test, loom))]
@@ -41,6 +44,7 @@ pub use anira_realtime::FlushToZero;
 pub use doorbell::Doorbell;
 #[cfg(not(loom))]
 pub use driven::{Driven, DrivenAttachment, DrivenSubmit, Driver};
+pub use handover::{Handover, MAX_THINGS, Offer};
 #[cfg(not(loom))]
 pub use inline::{Inline, InlineAttachment, InlineSubmit, Offline};
 pub use latest::Latest;

@@ -33,6 +33,8 @@ pub enum Fault {
     NoStream,
     /// Parameters: no such parameter, a wrong number of values, or a value that is not finite.
     Parameter,
+    /// The session has no engine of that number.
+    NoEngine,
     /// This process is a fork of the one that prepared the session, and the workers did not come with it. The output is silence;
     /// a session that is prepared here sounds.
     Forked,
@@ -206,6 +208,17 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
         let state = self.state.as_ref()?;
         let _realtime = state.realtime();
         state.shared().parameter_index(name)
+    }
+
+    /// Switches to another engine of the session, of those that the [builder](crate::Builder::engine) was given, from the next hop
+    /// on. An engine with state first [hears](crate::InferenceConfig::lead_in) the stream, unheard; then it is cross-faded in, and the
+    /// other one rests. The latency stays, and everything stays in its place. Asked back within a fade, it goes back from where it is.
+    /// An engine that fails before it was ever heard is not heard; one that goes on failing later gives way to the one before it;
+    /// [`Control::switching`](crate::Control::switching) tells.
+    pub fn set_engine(&mut self, engine: usize) -> Status {
+        let Some(state) = &self.state else { return Status::default() };
+        let _realtime = state.realtime();
+        if state.shared().choice.ask(engine) { Status::default() } else { Status::fault(Fault::NoEngine) }
     }
 
     /// Lets the input through, delayed by the reported latency, instead of the model's output. The change is a cross-fade

@@ -13,7 +13,7 @@ use anira_traits::{EmitPart, Engine, Forecast, Head, Mode, PrePostProcessor, Sub
 use super::audio::{Fault, Status};
 use super::bypass::Bypass;
 use super::control::Shared;
-use super::crew::Crew;
+use super::ensemble::Ensemble;
 use super::late::{Heard, Late, Material};
 use super::output::Output;
 use super::pace::Pace;
@@ -21,6 +21,7 @@ use super::parameter::Values;
 use super::patience::Patience;
 use super::payload::Payload;
 use super::running::Closed;
+use super::switcher::{Stage, Switcher};
 use crate::block::{Sink, Source};
 
 /// How often a callback that may wait looks for results before it sleeps: some microseconds.
@@ -28,7 +29,7 @@ const SPINS: u32 = 64;
 
 /// Everything that the audio thread owns of a session.
 pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
-    pub(super) producer: Producer<Payload, Crew<E, P::Worker>>,
+    pub(super) producer: Producer<Payload, Ensemble<E, P::Worker>>,
     pub(super) submit: S,
     pub(super) emit: P::Emit,
     pub(super) inputs: Box<[Input]>,
@@ -38,6 +39,8 @@ pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
     pub(super) closed: Closed,
     pub(super) late: Late,
     pub(super) bypass: Bypass,
+    pub(super) switcher: Switcher,
+    pub(super) stage: Arc<Stage>,
     pub(super) timing: Timing,
     /// Rung by workers that hand a slot back; there is one if callbacks may wait.
     pub(super) bell: Option<Arc<Doorbell>>,
@@ -221,20 +224,23 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     fn submit_one(&mut self, now: u64) -> bool {
         self.take_parameters();
         self.shared.telemetry.count_submitted();
+        self.switcher.settle(&self.shared.choice, &self.stage);
         if !self.may_wait() && self.pace.gives_up(self.producer.next_hop()) {
-            self.producer.forgo();
-            self.shared.telemetry.count_dropped(1);
+            self.forgo();
             return false;
         }
         let times = self.times(now);
         loop {
-            let parameters = &self.parameters;
+            // Within the loop: a result that is collected there may change who is heard.
+            let (parameters, mix) = (&self.parameters, self.switcher.mix());
             let sent = self.producer.submit(times, |payload| {
+                payload.mix = mix;
                 for (slot, values) in payload.parameters.iter_mut().zip(parameters) {
                     slot.iter_mut().zip(&values.now).for_each(|(to, from)| *to = *from);
                 }
             });
             if sent {
+                self.switcher.go_on(&self.shared.choice);
                 return true;
             }
             // Every slot is taken. Finished ones may be had back; offline it is worth waiting for.
@@ -244,13 +250,20 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                 continue;
             }
             if !self.may_wait() {
-                self.producer.forgo();
-                self.shared.telemetry.count_dropped(1);
+                self.forgo();
                 return false;
             }
             self.submit.submitted(self.forecast(clock::now()));
             self.submit.assist();
         }
+    }
+
+    /// The next hop is not run at all.
+    fn forgo(&mut self) {
+        self.producer.forgo();
+        // Time goes on, for a fade as well.
+        self.switcher.go_on(&self.shared.choice);
+        self.shared.telemetry.count_dropped(1);
     }
 
     fn take_parameters(&mut self) {
@@ -297,10 +310,12 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                         self.pace.arrived(hop, output.is_due(hop));
                     }
                     let Some(payload) = ready.payload() else { return };
-                    for (stream, (output, data)) in self.outputs.iter_mut().zip(&payload.hops).enumerate() {
+                    self.switcher.collected(&payload.mix, payload.outcome, &self.shared.choice);
+                    let answer = &payload.answer;
+                    for (stream, (output, data)) in self.outputs.iter_mut().zip(&answer.hops).enumerate() {
                         output.emit(stream, hop, Some(data), &mut self.emit);
                     }
-                    for (reading, values) in self.shared.readings.iter().zip(&payload.readings) {
+                    for (reading, values) in self.shared.readings.iter().zip(&answer.readings) {
                         reading.publish(values);
                     }
                 }
@@ -452,6 +467,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         self.emit.reset();
         self.late.reset();
         self.bypass.reset();
+        self.switcher.reset(&self.shared.choice, &self.stage);
         // An inference that runs now is not waited for: what is late behind it is not the model's doing.
         self.behind = self.producer.has_stragglers();
         self.dropping = false;

@@ -10,16 +10,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// A system call as the kernel shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Call {
+pub(super) struct Call {
     /// Its number.
-    pub(crate) number: i64,
+    pub number: i64,
     /// What it was given.
-    pub(crate) arguments: [u64; 6],
+    pub arguments: [u64; 6],
 }
 
 impl Call {
     /// Whether it is the one that a submission may make: "wake one thread of this process that sleeps on this word".
-    pub(crate) fn is_wake_up(&self) -> bool {
+    pub(super) fn is_wake_up(&self) -> bool {
         let wake = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as u64;
         self.number == libc::SYS_futex && self.arguments[1] as u32 as u64 == wake && self.arguments[2] == 1
     }
@@ -27,7 +27,7 @@ impl Call {
 
 /// The system calls of the thread that made it.
 #[derive(Debug)]
-pub(crate) struct Trace {
+pub(super) struct Trace {
     shared: Arc<Shared>,
 }
 
@@ -44,7 +44,7 @@ const REFUSED: i32 = -2;
 
 impl Trace {
     /// Traces the calling thread from now on, until it ends. What it starts is traced, too, so it must start nothing.
-    pub(crate) fn of_this_thread() -> io::Result<Self> {
+    pub(super) fn of_this_thread() -> io::Result<Self> {
         let shared = Arc::new(Shared {
             listener: AtomicI32::new(-1),
             counts: AtomicBool::new(false),
@@ -66,7 +66,7 @@ impl Trace {
     }
 
     /// Notes the system calls that `work` makes on this thread.
-    pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub(super) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
         self.shared.counts.store(true, Ordering::SeqCst);
         let result = work();
         self.shared.counts.store(false, Ordering::SeqCst);
@@ -74,7 +74,7 @@ impl Trace {
     }
 
     /// Takes what was noted so far.
-    pub(crate) fn take(&self) -> Vec<Call> {
+    pub(super) fn take(&self) -> Vec<Call> {
         std::mem::take(&mut *self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -149,7 +149,7 @@ fn answer_one(listener: i32, shared: &Shared) {
 }
 
 /// Page faults of this thread so far that needed no reading: memory that it touched for the first time, mostly.
-pub(crate) fn minor_faults() -> i64 {
+pub(super) fn minor_faults() -> i64 {
     // SAFETY: the struct is made of integers, for which zero is a value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: fills the struct that it is given.

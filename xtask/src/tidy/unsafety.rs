@@ -8,6 +8,11 @@ use super::tree::{File, Tree};
 const PLACES: &[(&str, &str)] = &[
     ("anira-traits/src/backend.rs", "declares the marker trait `RealtimeSafe`"),
     ("anira-backend-custom/src/bypass.rs", "gives the marker to the bypass, which only copies"),
+    ("anira-backend-custom/src/combine/promise.rs", "gives the marker to combinators of what has it"),
+    ("anira-backend-custom/src/native/engine.rs", "gives the marker to small networks"),
+    ("anira-backend-custom/src/native/lanes/avx2.rs", "the processor's vectors, after asking for them"),
+    ("anira-backend-custom/src/native/lanes/neon.rs", "the processor's vectors, part of every target there"),
+    ("anira-backend-custom/src/either.rs", "hands the marker on to two engines as one"),
     ("anira-backend-torch/src/tensor.rs", "reads and writes LibTorch's own memory in place"),
     ("tests/src/quick.rs", "gives the marker to engines of tests, which stand in for cheap ones"),
     ("anira-backend-onnx/src/onnxruntime/library.rs", "asks a library whether it is ONNX Runtime"),

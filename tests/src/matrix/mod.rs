@@ -1,6 +1,8 @@
 //! The sessions whose audio threads are watched for real time: engines that work, fail, panic, give no numbers, never come back;
 //! blocks of all kinds; late blocks and what stands in for them; all ways to idle.
 
+mod switch;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,6 +78,8 @@ pub fn matrix() -> Vec<Case> {
     cases.push(Case::new("the handler is gone", orphaned));
     cases.push(Case::new("waits for a part of the block", waiting));
     cases.push(Case::new("inline", inline));
+    cases.push(Case::new("engines are switched and exchanged", switch::on_workers));
+    cases.push(Case::new("inline, engines are switched and exchanged", switch::inline));
     cases
 }
 
