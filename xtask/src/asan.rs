@@ -1,4 +1,4 @@
-//! The integration tests under AddressSanitizer, which brings LeakSanitizer on Linux.
+//! The scheduler's tests under AddressSanitizer, which brings LeakSanitizer on Linux.
 
 use anyhow::{Result, bail};
 

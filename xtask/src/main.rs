@@ -143,7 +143,7 @@ enum Verb {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Runs the integration tests under AddressSanitizer and LeakSanitizer: no memory is misused, none is lost.
+    /// Runs the scheduler's tests under AddressSanitizer and LeakSanitizer. Advisory: no part of `test`.
     ///
     /// Needs a nightly toolchain: `rustup toolchain install nightly`. xtask/lsan.suppressions says what is left behind on purpose.
     Asan,

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::call::Call;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{asan, engines, features, licence, loom, native, panics, rtsan, shuttle, tidy, toolchain};
+use crate::{engines, features, licence, loom, native, panics, rtsan, shuttle, tidy, toolchain};
 
 /// One step of a verb.
 pub(crate) struct Step {
@@ -96,7 +96,6 @@ pub(crate) fn test() -> Vec<Step> {
             proves: "no call on the audio thread does what RealtimeSanitizer reports, and it reports what is planted",
             run: rtsan::run,
         },
-        Step { name: "asan", proves: "the integration tests misuse no memory and lose none", run: asan::run },
         Step { name: "fuzz", proves: "the fuzz targets build and their saved inputs pass", run: fuzz_replay },
         Step {
             name: "outside",
