@@ -152,11 +152,11 @@ fn made(input: &mut Unstructured<'_>) -> Result<(Vec<u8>, Option<Recording>)> {
     head.extend((8 * width as u16).to_le_bytes());
     let mut body = b"WAVE".to_vec();
     for (place, name, contents) in [(0, b"fmt ", &head), (1, b"data", &data)] {
-        // What else programs write into recordings.
+        // What else programs write into recordings, as far as nobody reads it.
         if input.ratio(1, 4)? {
             let length = input.int_in_range(0..=9)?;
             let extra = input.bytes(length.min(input.len()))?.to_vec();
-            chunk(&mut body, input.choose(&[b"LIST", b"JUNK", b"bext", b"cue "])?, &extra);
+            chunk(&mut body, input.choose(&[b"JUNK", b"PAD ", b"abcd"])?, &extra);
         }
         // A length of 0 stands for a file that was written to a pipe.
         if place == 0 || !contents.is_empty() || frames == 0 {
