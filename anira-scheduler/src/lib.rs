@@ -5,8 +5,6 @@
 mod band;
 #[cfg(not(loom))]
 pub mod clock;
-#[cfg(not(loom))]
-mod denormals;
 mod doorbell;
 #[cfg(not(loom))]
 mod driven;
@@ -42,8 +40,7 @@ mod watch;
 #[doc = include_str!("../PROTOCOL.md")]
 pub mod protocol {}
 
-#[cfg(not(loom))]
-pub use denormals::FlushToZero;
+pub use anira_realtime::FlushToZero;
 pub use doorbell::Doorbell;
 #[cfg(not(loom))]
 pub use driven::{Driven, DrivenAttachment, DrivenSubmit, Driver};

@@ -13,6 +13,7 @@ pub mod prelude;
 mod shared;
 pub mod suggest;
 
+pub use anira_realtime as realtime;
 pub use anira_scheduler as scheduler;
 pub use anira_traits as traits;
 pub use anira_traits::{

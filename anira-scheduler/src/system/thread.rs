@@ -190,7 +190,7 @@ mod system {
 
     use crate::sync::thread;
 
-    pub(super) type Handle = std::thread::JoinHandle<()>;
+    pub(super) type Handle = thread::JoinHandle<()>;
 
     pub(super) fn start(stack_size: usize, body: Box<dyn FnOnce() + Send>) -> io::Result<Handle> {
         thread::Builder::new().stack_size(stack_size).spawn(body)

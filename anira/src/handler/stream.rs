@@ -1,10 +1,11 @@
 //! What the audio thread does in a callback: [`Streams`] takes blocks in, submits hops, collects results, hands blocks out.
 
-#![deny(clippy::indexing_slicing)]
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use anira_realtime::RealtimeContext;
 use anira_scheduler::ring::{Collected, Producer};
 use anira_scheduler::{Doorbell, clock};
 use anira_traits::{EmitPart, Engine, Forecast, Head, Mode, PrePostProcessor, Submit};
@@ -13,7 +14,7 @@ use super::audio::{Fault, Status};
 use super::bypass::Bypass;
 use super::control::Shared;
 use super::ensemble::Ensemble;
-use super::late::{Late, Material};
+use super::late::{Heard, Late, Material};
 use super::output::Output;
 use super::pace::Pace;
 use super::parameter::Values;
@@ -97,6 +98,12 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
 
     pub(super) fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// What every call of the audio thread's is to RealtimeSanitizer, until the value is dropped. Rendering promises nothing.
+    #[inline]
+    pub(super) fn realtime(&self) -> Option<RealtimeContext> {
+        (self.timing.mode == Mode::Realtime).then(RealtimeContext::enter)
     }
 
     pub(super) fn latency(&self, stream: usize) -> Option<u64> {
@@ -318,7 +325,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
 
     /// Takes in as much silence as belongs to the next `frames` samples of output stream 0, and hands them out.
     pub(super) fn flush(&mut self, block: &mut (impl Sink + ?Sized), start: usize, frames: usize) -> Status {
-        let due = self.outputs.first().map(|o| (o.hop as u128, o.handed as u128 + frames as u128));
+        let due = self.outputs.first().map(|o| (o.hop.max(1) as u128, o.handed as u128 + frames as u128));
         for stream in 0..self.inputs.len() {
             let (Some((hop_out, due)), Some(input)) = (due, self.inputs.get(stream)) else { break };
             let due = (due * input.hop as u128).div_ceil(hop_out) as u64;
@@ -378,7 +385,8 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             self.wait_for(stream, needed);
         }
         let telemetry = &self.shared.telemetry;
-        let material = Material { history: &self.producer, parameters: &self.parameters, telemetry };
+        let history = Heard(&self.producer);
+        let material = Material { history: &history, parameters: &self.parameters, telemetry };
         let Some(output) = self.outputs.get_mut(stream) else { return Status::default() };
         if block.channels() != channels {
             (0..block.channels()).for_each(|c| block.silence(c, start, frames));

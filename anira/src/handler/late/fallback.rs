@@ -1,13 +1,13 @@
 //! A second, cheaper model that answers inside the callback when the first is late: [`Fallback`].
 
-#![deny(clippy::indexing_slicing)]
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use anira_scheduler::FlushToZero;
+use anira_realtime::FlushToZero;
 use anira_traits::{
     Backend, Engine, Error, HopProcessor, HopWorker, InferenceConfig, InternalState, LoadRequest, Model,
     ModelSource, PrePostProcessor, RealtimeSafe, Result, SessionPlan, Span, StreamPlan, Windows,
