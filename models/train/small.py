@@ -169,7 +169,7 @@ def rtneural_convolutions(rng, x):
 
 
 def write(name, document, answer):
-    (FILES / name).write_text(json.dumps(document))
+    (FILES / name).write_text(json.dumps(document) + "\n")
     stem = FILES / name.split(".")[0]
     np.save(stem.with_suffix(".npy"), np.ascontiguousarray(answer, np.float32))
     print(f"{name}: peak {np.abs(answer).max():.3f}")
