@@ -7,7 +7,9 @@ use std::collections::HashMap;
 
 use anira_traits::{DType, Error, ErrorKind, Result, Signature, TensorInfo, shape_text};
 
-use crate::bound;
+use crate::extent;
+use crate::known::{Known, MOST_NUMBERS, floats};
+pub(crate) use crate::node::Node;
 use crate::protobuf::{Fields, Value};
 
 /// Graphs inside graphs, and types inside types.
@@ -71,22 +73,17 @@ fn read_graph(bytes: &[u8], depth: usize) -> Result<Signature> {
     }
     // Until IR version 3 weights were listed among the inputs, too.
     signature.inputs.retain(|input| weights.iter().all(|(name, _)| *name != input.name));
-    weights.extend(nodes.iter().filter_map(|node| Some((*node.outputs.first()?, node.constant?))));
-    let weights: HashMap<_, _> = weights.into_iter().collect();
-    for node in &nodes {
-        bound::check(node.operator, &node.inputs, |name| weights.get(name).copied())?;
+    let mut known = HashMap::new();
+    for input in &signature.inputs {
+        let extents = input.shape.iter().map(|d| d.map(|n| n as i64)).collect();
+        known.insert(input.name.as_str(), Known::shaped(extents));
     }
+    for (name, tensor) in weights {
+        known.insert(name, Known::weight(tensor)?);
+    }
+    extent::check(&nodes, &mut known)?;
+    drop(known);
     Ok(signature)
-}
-
-/// What an operator is, by name, and what it is between.
-#[derive(Default)]
-struct Node<'a> {
-    operator: &'a str,
-    inputs: Vec<&'a str>,
-    outputs: Vec<&'a str>,
-    /// The tensor of a `Constant`.
-    constant: Option<&'a [u8]>,
 }
 
 fn read_node(bytes: &[u8], depth: usize) -> Result<Node<'_>> {
@@ -101,34 +98,51 @@ fn read_node(bytes: &[u8], depth: usize) -> Result<Node<'_>> {
         }
     }
     for attribute in attributes {
-        let tensor =
+        let attribute =
             read_attribute(attribute, depth).map_err(|e| e.at(format!("operator {}", node.operator)))?;
-        node.constant = tensor.filter(|_| node.operator == "Constant").or(node.constant);
+        node.constant = attribute.tensor.filter(|_| node.operator == "Constant").or(node.constant);
+        node.attributes.push((attribute.name, attribute.numbers));
     }
     Ok(node)
 }
 
-/// Checks an attribute; gives its tensor if it is one.
-fn read_attribute(bytes: &[u8], depth: usize) -> Result<Option<&[u8]>> {
+/// What an attribute holds, as far as anything here reads it.
+struct Attribute<'a> {
+    name: &'a str,
+    tensor: Option<&'a [u8]>,
+    numbers: Vec<f64>,
+}
+
+/// Checks an attribute.
+fn read_attribute(bytes: &[u8], depth: usize) -> Result<Attribute<'_>> {
     let mut name = "";
     for field in Fields::new(bytes) {
         if let (1, text) = field? {
             name = text.text()?;
         }
     }
-    let mut constant = None;
+    let (mut tensor, mut numbers) = (None, Vec::new());
     for field in Fields::new(bytes) {
         match field? {
-            (3 | 8, value) if SIZES.contains(&name) => value.ints(|n| check_size(name, n))?,
-            (5, tensor) => {
-                read_tensor(tensor.bytes()?)?;
-                constant = Some(tensor.bytes()?);
+            (3 | 8, value) => value.ints(|n| {
+                if SIZES.contains(&name) {
+                    check_size(name, n)?;
+                }
+                if numbers.len() <= MOST_NUMBERS {
+                    numbers.push(n as f64);
+                }
+                Ok(())
+            })?,
+            (2 | 7, value) => floats(value, 4, &mut numbers),
+            (5, value) => {
+                read_tensor(value.bytes()?)?;
+                tensor = Some(value.bytes()?);
             }
             (6, graph) => drop(read_graph(graph.bytes()?, depth + 1)?),
             _ => {}
         }
     }
-    Ok(constant)
+    Ok(Attribute { name, tensor, numbers })
 }
 
 fn check_size(name: &str, value: i64) -> Result<()> {

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anira_backend_tflite::signature;
 use anira_conformance::{CountingAllocator, Property, Specimen, check_property, conformance_tests};
-use anira_traits::{Backend, DType, ModelSource, TensorData};
+use anira_traits::{
+    Backend, DType, InferenceConfig, InputTensor, Layout, ModelSource, OutputTensor, TensorData,
+};
 use support::{fixture, numbers};
 
 #[global_allocator]
@@ -49,13 +51,26 @@ fn of_model(name: &str) -> Specimen {
     with_golden(&root().join("models").join(name).with_extension("tflite"), &folder, 1e-5)
 }
 
+/// What a session says of the network whose states go round as tensors.
+fn recurrent() -> InferenceConfig {
+    let layout: Layout = "NTC".parse().unwrap();
+    let builder = InferenceConfig::builder()
+        .input(InputTensor::stream("input", 8).channels(1).layout(layout.clone()))
+        .input(InputTensor::state("h_in", "h_out"))
+        .input(InputTensor::state("c_in", "c_out"))
+        .output(OutputTensor::stream("output", 8).layout(layout))
+        .output(OutputTensor::state("h_out"))
+        .output(OutputTensor::state("c_out"));
+    builder.build().unwrap()
+}
+
 /// What either engine has to run.
 fn specimens() -> Vec<Specimen> {
     let block = |n: usize| [vec![1, n, 1]];
     vec![
         of_model("gain"),
         of_model("amp-tcn-1k"),
-        of_fixture("lstm", 1e-6),
+        of_fixture("lstm", 1e-6).config(recurrent()),
         of_fixture("knob", 1e-6),
         of_fixture("counters", 1e-6),
         of_fixture("loop", 1e-6),

@@ -57,7 +57,7 @@ impl Gate {
             return Ok(());
         }
         wait_until(timeout, out).map_err(|()| {
-            let text = format!("an engine did not come back within {timeout:?}; what it uses is never freed");
+            let text = format!("an engine did not come back within {timeout:?}; what it uses is never freed, nor its code unloaded");
             Error::new(ErrorKind::Timeout, text)
         })
     }

@@ -31,6 +31,8 @@ mod rhythm;
 pub mod ring;
 pub mod schedule;
 mod sync;
+#[cfg(not(loom))]
+mod system;
 mod telemetry;
 mod watch;
 
@@ -52,4 +54,6 @@ pub use pool::{
     PoolSubmit, Prediction, Priority, Wake, WorkerSnapshot,
 };
 pub use schedule::Order;
+#[cfg(not(loom))]
+pub use system::{GENERATIONS, Origin};
 pub use telemetry::{Histogram, HistogramSnapshot, Telemetry, TelemetrySnapshot};

@@ -23,6 +23,12 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
+/// For statics, which outlive what a model runs, and are no part of it.
+#[cfg(not(loom))]
+pub(crate) mod real {
+    pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+}
+
 /// A shared pointer to what has no size, which loom's does not know. Loom then sees what it points to, not its end.
 pub(crate) use std::sync::Arc as DynArc;
 

@@ -29,4 +29,4 @@ pub use scheduler::{
     Admission, Attachment, Forecast, Head, Ran, Scheduler, SessionFit, Submit, Terms, Timing, Work,
 };
 pub use span::Span;
-pub use tensor::{DType, Signature, TensorData, TensorInfo, TensorView, TensorViewMut, shape_text};
+pub use tensor::{DType, Signature, TensorData, TensorInfo, TensorView, TensorViewMut, place, shape_text};

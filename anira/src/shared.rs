@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use anira_scheduler::{GENERATIONS, Origin};
 use anira_traits::{Backend, LoadRequest, ModelSource, Result};
 
 /// What makes two models the same.
@@ -92,7 +93,8 @@ pub(crate) fn load<B: Backend>(
     source: &ModelSource,
     request: &LoadRequest,
 ) -> Result<Arc<B::Model>> {
-    static MODELS: OnceLock<Models> = OnceLock::new();
+    // A fork loads its own: engines' threads are not there, and a model that a thread left behind was loading never comes.
+    static MODELS: [OnceLock<Models>; GENERATIONS] = [const { OnceLock::new() }; GENERATIONS];
     let (Some(more), false) = (backend.sharing(request), matches!(source, ModelSource::None)) else {
         return backend.load(source, request).map(Arc::new);
     };
@@ -103,7 +105,7 @@ pub(crate) fn load<B: Backend>(
         options: request.options.clone(),
         more,
     };
-    let loader = match MODELS.get_or_init(Models::default).find(&key) {
+    let loader = match Origin::here().of(&MODELS).get_or_init(Models::default).find(&key) {
         Ok(model) => return Ok(model),
         Err(loader) => loader,
     };
@@ -118,6 +120,6 @@ pub(crate) fn load<B: Backend>(
 }
 
 fn hashes(bytes: &[u8]) -> [u64; 2] {
-    static KEYS: OnceLock<[RandomState; 2]> = OnceLock::new();
-    KEYS.get_or_init(Default::default).each_ref().map(|key| key.hash_one(bytes))
+    static KEYS: [OnceLock<[RandomState; 2]>; GENERATIONS] = [const { OnceLock::new() }; GENERATIONS];
+    Origin::here().of(&KEYS).get_or_init(Default::default).each_ref().map(|key| key.hash_one(bytes))
 }

@@ -5,6 +5,7 @@
 #[doc = include_str!("../../README.md")]
 pub struct FrontPage;
 
+mod apart;
 mod gate;
 mod late;
 mod quick;
@@ -17,6 +18,7 @@ use anira::backends::{FnBackend, Inputs, Outputs};
 use anira::prelude::*;
 use anira::traits::{DType, InferenceConfigBuilder, Signature, TensorInfo};
 
+pub use apart::{Ended, apart, limited};
 pub use gate::Gate;
 pub use late::{Fading, Holding};
 pub use quick::{Quick, QuickEngine, QuickModel};

@@ -82,7 +82,8 @@ enum Verb {
     /// What cannot be had is skipped with a line that says so; with CI=true, or named by --engine or --models, it is an error. A file with
     /// another hash than expected is always an error.
     Native(native::Native),
-    /// Builds every library without features and with each alone, and sees that no native code comes in unasked.
+    /// Builds every library without features and with each alone, `anira` with every set of engines, and sees that no native code
+    /// comes in unasked.
     ///
     /// A feature whose engine's library is not there is skipped with a line that says so; with CI=true it is an error.
     Features {

@@ -10,20 +10,26 @@ use crate::denormals::FlushToZero;
 use crate::registry::{Door, Entry, Registry, View};
 use crate::schedule::Order;
 use crate::sync::{Arc, DynArc, thread};
+use crate::system::{GENERATIONS, Origin, module};
 
 /// A scheduler without threads: whoever holds a [`Driver`] runs slots when it likes. Clones serve the same sessions.
 #[derive(Clone, Debug)]
 pub struct Driven {
-    registry: Arc<Registry>,
+    registries: Registries,
     workers: usize,
     order: Order,
 }
 
+/// The sessions of each process, forked from one another, that uses the scheduler.
+type Registries = Arc<[Registry; GENERATIONS]>;
+
 /// One thread's access to the sessions of a [`Driven`] scheduler. Threads may come and go, each with its own.
 #[derive(Debug)]
 pub struct Driver {
-    registry: Arc<Registry>,
+    registries: Registries,
     view: View,
+    /// The process whose sessions are in view.
+    origin: Option<Origin>,
     order: Order,
 }
 
@@ -36,7 +42,7 @@ impl Driven {
         if workers == 0 {
             return Err(Error::config("workers", 0, "at least one thread must drive"));
         }
-        Ok(Self { registry: Arc::default(), workers, order: Order::default() })
+        Ok(Self { registries: Arc::default(), workers, order: Order::default() })
     }
 
     /// The same scheduler with another order of slots; the earliest deadline goes first unless set.
@@ -49,7 +55,7 @@ impl Driven {
     /// Access for one thread. Any thread; allocates.
     #[must_use]
     pub fn driver(&self) -> Driver {
-        Driver { registry: self.registry.clone(), view: View::default(), order: self.order }
+        Driver { registries: self.registries.clone(), view: View::default(), origin: None, order: self.order }
     }
 }
 
@@ -57,7 +63,11 @@ impl Driver {
     /// Runs the most urgent slot on this thread, if there is one. Flushes denormals meanwhile and restores the
     /// thread's mode after. Any thread but a session's own audio thread in real time.
     pub fn run_one(&mut self) -> bool {
-        self.view.refresh(&self.registry);
+        let Some(here) = Origin::known() else { return false };
+        if self.origin.replace(here) != Some(here) {
+            self.view = View::default();
+        }
+        self.view.refresh(here.of(&self.registries));
         let _denormals = FlushToZero::new();
         self.view.most_urgent(self.order).is_some_and(|entry| entry.run_one(&mut || ()) != Ran::Nothing)
     }
@@ -77,10 +87,11 @@ impl<E: Engine> Scheduler<E> for Driven {
         terms: Terms,
     ) -> Result<(DrivenSubmit<W>, DrivenAttachment)> {
         let entry = Entry::new(work.clone(), terms);
-        self.registry.add(entry.clone());
+        let origin = Origin::here();
+        origin.of(&self.registries).add(entry.clone());
         Ok((
             DrivenSubmit { work, door: entry.door.clone() },
-            DrivenAttachment { registry: self.registry.clone(), entry: Some(entry) },
+            DrivenAttachment { registries: self.registries.clone(), origin, entry: Some(entry) },
         ))
     }
 }
@@ -109,19 +120,26 @@ impl<W: Work> Submit for DrivenSubmit<W> {
 /// The owner's end of an attachment to [`Driven`].
 #[derive(Debug)]
 pub struct DrivenAttachment {
-    registry: Arc<Registry>,
+    registries: Registries,
+    origin: Origin,
     entry: Option<Arc<Entry>>,
 }
 
 impl Attachment for DrivenAttachment {
     fn detach(&mut self, timeout: Duration) -> Result<()> {
-        match self.entry.take() {
-            Some(entry) => {
-                self.registry.remove(&entry);
-                entry.door.gate.close(timeout)
-            }
-            None => Ok(()),
+        let Some(entry) = self.entry.take() else { return Ok(()) };
+        if self.origin != Origin::here() {
+            // A fork: nobody is inside, or will be, and what ghosts may hold is not freed.
+            std::mem::forget(entry);
+            return Ok(());
         }
+        self.origin.of(&self.registries).remove(&entry);
+        let closed = entry.door.gate.close(timeout);
+        if closed.is_err() {
+            // A thread of the user's is somewhere in our code, and a host may unload us next.
+            module::keep();
+        }
+        closed
     }
 }
 

@@ -12,7 +12,9 @@ use super::{Inner, Threads, clock, worker};
 use crate::gate::wait_until;
 use crate::registry::Entry;
 use crate::schedule;
-use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, lock, thread};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, lock};
+use crate::system::module;
+use crate::system::thread::Thread;
 
 /// An inference that is declared longer than this gets no real-time class: it would keep the rest of the machine waiting.
 const LONG: Duration = Duration::from_millis(100);
@@ -116,7 +118,7 @@ impl Ticket {
 /// A worker's thread.
 #[derive(Debug)]
 pub(super) struct Member {
-    pub(super) thread: thread::JoinHandle<()>,
+    pub(super) thread: Thread,
     pub(super) ticket: Arc<Ticket>,
 }
 
@@ -139,7 +141,11 @@ impl Inner {
         let outcome = self.arrange(&mut crew);
         if outcome.is_err() {
             crew.sessions.retain(|other| !Arc::ptr_eq(other, entry));
-            let _ = self.arrange(&mut crew);
+            // No thread outlives its sessions, also where there never was one.
+            let _ = match crew.sessions.is_empty() {
+                true => self.stop(&mut crew, SEAT),
+                false => self.arrange(&mut crew),
+            };
         }
         outcome
     }
@@ -162,7 +168,12 @@ impl Inner {
         drop(crew);
         // Workers' copies of the list hold the session until they look again: let it end here, not there.
         let _ = wait_until(timeout.min(Duration::from_secs(1)), || Arc::strong_count(entry) == 1);
-        closed.and(stopped)
+        let outcome = closed.and(stopped);
+        if outcome.is_err() {
+            // A thread is somewhere in our code, and a host may unload us next.
+            module::keep();
+        }
+        outcome
     }
 
     /// Deals the sessions to bands, and has as many workers in each as are needed.
@@ -269,10 +280,8 @@ impl Inner {
         })?;
         let ticket = Arc::new(Ticket::new(band, seat));
         let (inner, theirs) = (self.clone(), ticket.clone());
-        let thread = thread::Builder::new()
-            .name(format!("{}-{band}.{seat}", self.settings.name))
-            .stack_size(self.settings.stack_size)
-            .spawn(move || worker::run(&inner, &theirs))
+        let name = format!("{}-{band}.{seat}", self.settings.name);
+        let thread = Thread::start(name, self.settings.stack_size, move || worker::run(&inner, &theirs))
             .map_err(|e| Error::new(ErrorKind::System, format!("thread {seat} refused: {e}")))?;
         Ok(Member { thread, ticket })
     }
@@ -322,7 +331,8 @@ impl Inner {
         match crew.leaving.len() {
             0 => Ok(()),
             left => {
-                let text = format!("{left} workers did not come back within {timeout:?}");
+                let text =
+                    format!("{left} workers did not come back within {timeout:?}; their code stays loaded");
                 Err(Error::new(ErrorKind::Timeout, text))
             }
         }
@@ -332,6 +342,6 @@ impl Inner {
 /// Joins who has ended.
 fn reap(leaving: &mut Vec<Member>) {
     for member in leaving.extract_if(.., |m| m.thread.is_finished()) {
-        let _ = member.thread.join();
+        member.thread.join();
     }
 }

@@ -28,16 +28,23 @@ use crate::registry::{Door, Entry};
 use crate::rhythm::Rhythm;
 use crate::schedule;
 use crate::sync::{Arc, DynArc, Mutex, Weak, lock, thread};
+use crate::system::{GENERATIONS, Origin};
 use builder::{Settings, Threads};
 use crew::Crew;
 
 /// How long the drop of a handle waits for workers that are inside an engine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What [`Pool::shared`] gives.
+static SHARED: [Mutex<Weak<Inner>>; GENERATIONS] = [const { Mutex::new(Weak::new()) }; GENERATIONS];
+
 /// A pool of workers. Clones are handles to the same pool.
 ///
 /// Threads exist while at least one session is attached. Workers take the slot with the highest session priority, among
 /// equals the one whose deadline is earliest; they are lock-free among themselves and never keep the audio thread waiting.
+///
+/// Threads end with their last session, joined: nothing of a pool is left then, and the code may be unloaded. In a process that was
+/// forked from the one that made the pool there are none of its threads; the next session that is attached there gets new ones.
 #[derive(Clone, Debug)]
 pub struct Pool {
     inner: Arc<Inner>,
@@ -45,6 +52,10 @@ pub struct Pool {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
+    origin: Origin,
+    /// What stands for this in processes forked from the origin, where its locks may be shut and its threads are not: one
+    /// per generation.
+    heirs: [Mutex<Weak<Inner>>; GENERATIONS],
     settings: Settings,
     /// By urgency; the last is for inferences too long for a real-time class.
     bands: Box<[Band]>,
@@ -60,8 +71,7 @@ impl Pool {
     /// priority. It exists while somebody holds it, its threads while a session is attached.
     #[must_use]
     pub fn shared() -> Pool {
-        static SHARED: Mutex<Weak<Inner>> = Mutex::new(Weak::new());
-        let mut shared = lock(&SHARED);
+        let mut shared = lock(Origin::here().of(&SHARED));
         if let Some(inner) = shared.upgrade() {
             return Pool { inner };
         }
@@ -85,26 +95,29 @@ impl Pool {
     /// Workers that run at this moment.
     #[must_use]
     pub fn running(&self) -> usize {
-        lock(&self.inner.crew).members.len()
+        self.inner.here().map_or(0, |inner| lock(&inner.crew).members.len())
     }
 
     /// What the system granted each running worker. Empty before the first session is attached.
     #[must_use]
     pub fn granted(&self) -> Vec<Granted> {
-        lock(&self.inner.crew).members.iter().filter_map(|m| m.ticket.granted()).collect()
+        let granted =
+            |inner: Arc<Inner>| lock(&inner.crew).members.iter().filter_map(|m| m.ticket.granted()).collect();
+        self.inner.here().map(granted).unwrap_or_default()
     }
 
     /// Whether the attached sessions fit, by what they declared. Where a worker was refused its priority, bands are not counted on.
     /// Control thread.
     #[must_use]
     pub fn admission(&self) -> Admission {
-        self.inner.admission()
+        self.inner.here().map(|inner| inner.admission()).unwrap_or_default()
     }
 
     /// What the workers did so far. Control thread; disturbs neither workers nor audio threads.
     #[must_use]
     pub fn snapshot(&self) -> PoolSnapshot {
-        let crew = lock(&self.inner.crew);
+        let Some(inner) = self.inner.here() else { return PoolSnapshot::default() };
+        let crew = lock(&inner.crew);
         PoolSnapshot {
             sessions: crew.sessions.len(),
             workers: crew.members.iter().map(|m| m.ticket.snapshot()).collect(),
@@ -116,14 +129,43 @@ impl Pool {
 
 impl From<Settings> for Pool {
     fn from(settings: Settings) -> Self {
-        let seats = 2 * settings.threads.most();
-        let band = |_| Band::new(seats, settings.order);
-        let bands = (0..=settings.bands).map(band).collect();
-        Pool { inner: Arc::new(Inner { settings, bands, seats, crew: Mutex::default() }) }
+        Pool { inner: Arc::new(Inner::new(settings)) }
     }
 }
 
 impl Inner {
+    fn new(settings: Settings) -> Self {
+        let seats = 2 * settings.threads.most();
+        let band = |_| Band::new(seats, settings.order);
+        let bands = (0..=settings.bands).map(band).collect();
+        let (origin, heirs) = (Origin::here(), Default::default());
+        Self { origin, heirs, settings, bands, seats, crew: Mutex::default() }
+    }
+
+    /// This, or what stands for it in this process; `None` if nothing was attached since the fork. Control thread.
+    fn here(self: &Arc<Self>) -> Option<Arc<Self>> {
+        let here = Origin::here();
+        if self.origin == here {
+            return Some(self.clone());
+        }
+        // Some generations ago another heir may have stood here.
+        lock(here.of(&self.heirs)).upgrade().filter(|heir| heir.origin == here)
+    }
+
+    /// This, or what stands for it in this process, made now if there is nothing yet. Control thread.
+    fn here_or_new(self: &Arc<Self>) -> Arc<Self> {
+        let here = Origin::here();
+        if self.origin == here {
+            return self.clone();
+        }
+        let mut heir = lock(here.of(&self.heirs));
+        heir.upgrade().filter(|heir| heir.origin == here).unwrap_or_else(|| {
+            let new = Arc::new(Self::new(self.settings.clone()));
+            *heir = Arc::downgrade(&new);
+            new
+        })
+    }
+
     /// The priority of a band's workers.
     fn priority_of(&self, band: usize) -> Priority {
         if band + 1 == self.bands.len() { Priority::Normal } else { self.settings.priority.lowered(band) }
@@ -149,6 +191,18 @@ impl Inner {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.origin.is_here() {
+            // A static is not dropped: where the module is unloaded, what it points to would stay for ever.
+            let mut shared = lock(self.origin.of(&SHARED));
+            if std::ptr::eq(shared.as_ptr(), self) {
+                *shared = Weak::new();
+            }
+        }
+    }
+}
+
 impl<E: Engine> Scheduler<E> for Pool {
     type Submit<W: Work<Engine = E>> = PoolSubmit<W>;
     type Attachment<W: Work<Engine = E>> = PoolAttachment;
@@ -164,11 +218,11 @@ impl<E: Engine> Scheduler<E> for Pool {
     ) -> Result<(PoolSubmit<W>, PoolAttachment)> {
         clock::start();
         let entry = Entry::new(work.clone(), terms);
-        self.inner.admit(&entry)?;
-        let inner = self.inner.clone();
-        let submit =
-            PoolSubmit { inner, work, door: entry.door.clone(), rhythm: Rhythm::default(), rounds: 0 };
-        Ok((submit, PoolAttachment { inner: self.inner.clone(), entry: Some(entry) }))
+        let inner = self.inner.here_or_new();
+        inner.admit(&entry)?;
+        let (door, rhythm) = (entry.door.clone(), Rhythm::default());
+        let submit = PoolSubmit { inner: inner.clone(), work, door, rhythm, rounds: 0 };
+        Ok((submit, PoolAttachment { inner, entry: Some(entry) }))
     }
 }
 
@@ -222,11 +276,17 @@ pub struct PoolAttachment {
 
 impl Attachment for PoolAttachment {
     fn detach(&mut self, timeout: Duration) -> Result<()> {
-        self.entry.take().map_or(Ok(()), |entry| self.inner.dismiss(&entry, timeout))
+        let Some(entry) = self.entry.take() else { return Ok(()) };
+        if self.inner.origin != Origin::here() {
+            // A fork: nobody is inside, or will be, and what ghosts may hold is not freed.
+            std::mem::forget(entry);
+            return Ok(());
+        }
+        self.inner.dismiss(&entry, timeout)
     }
 
     fn admission(&self) -> Option<Admission> {
-        Some(self.inner.admission())
+        self.inner.here().map(|inner| inner.admission())
     }
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{Inner, clock};
-use crate::sync::{Arc, AtomicBool, DynArc, Ordering, Seat, thread, try_lock};
+use crate::sync::{Arc, AtomicBool, DynArc, Ordering, Seat, try_lock};
+use crate::system::thread::Thread;
 
 /// How often it looks: rarely enough to cost nothing (20 wake-ups a second), often enough to come before the limits that systems
 /// set to real-time threads (200 ms where rtkit grants them).
@@ -20,7 +21,7 @@ const UNDECLARED: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Monitor {
     over: DynArc<(AtomicBool, Seat)>,
-    thread: Option<thread::JoinHandle<()>>,
+    thread: Option<Thread>,
 }
 
 impl Monitor {
@@ -37,7 +38,7 @@ impl Monitor {
                 inner.replace_overdue();
             }
         };
-        let thread = thread::Builder::new().name(name).stack_size(128 << 10).spawn(body).ok()?;
+        let thread = Thread::start(name, 128 << 10, body).ok()?;
         Some(Self { over, thread: Some(thread) })
     }
 }
@@ -49,7 +50,7 @@ impl Drop for Monitor {
         self.over.1.wake();
         if let Some(thread) = self.thread.take() {
             // It waits for nobody but its clock.
-            let _ = thread.join();
+            thread.join();
         }
     }
 }

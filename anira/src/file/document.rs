@@ -93,7 +93,7 @@ pub(super) struct EngineEntry {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = super::schema::place))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Override {
-    /// The tensor's name in this engine's file.
+    /// The tensor's name in this engine's file; `#0`, `#1`, … is a tensor by its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
     /// Extents, outermost first, at most 2^31 elements.

@@ -2,6 +2,7 @@
 
 #![deny(clippy::indexing_slicing)]
 
+use anira_scheduler::Origin;
 use anira_traits::{Backend, PrePostProcessor, Scheduler};
 
 use super::EngineOf;
@@ -30,6 +31,9 @@ pub enum Fault {
     NoStream,
     /// Parameters: no such parameter, a wrong number of values, or a value that is not finite.
     Parameter,
+    /// This process is a fork of the one that prepared the session, and the workers did not come with it. The output is silence;
+    /// a session that is prepared here sounds.
+    Forked,
 }
 
 impl Status {
@@ -77,19 +81,25 @@ pub(super) type State<B, P, S> = Streams<
 pub struct Audio<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> {
     /// `None` only while it is being dropped.
     state: Option<Box<State<B, P, S>>>,
+    origin: Origin,
     home: rtrb::Producer<Box<State<B, P, S>>>,
 }
 
 impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> {
     pub(super) fn new(state: Box<State<B, P, S>>, home: rtrb::Producer<Box<State<B, P, S>>>) -> Self {
-        Self { state: Some(state), home }
+        Self { state: Some(state), origin: Origin::here(), home }
+    }
+
+    /// What the audio thread may use; in a fork of the process that prepared it, nothing.
+    fn state(&mut self) -> Option<&mut State<B, P, S>> {
+        if self.origin.is_here() { self.state.as_deref_mut() } else { None }
     }
 
     /// Processes a block in place: input stream 0 is taken from it, output stream 0 is written to it. Any length, also 0;
     /// a block longer than was prepared is taken in parts.
     pub fn process<K: Source + Sink + ?Sized>(&mut self, block: &mut K) -> Status {
-        let Some(state) = &mut self.state else { return Status::default() };
         let frames = Source::frames(block);
+        let Some(state) = self.state() else { return silenced(block, frames) };
         let mut status = Status::default();
         state.for_parts(frames, |state, start, part| {
             status = status.and(state.process(block, start, part));
@@ -107,7 +117,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
         if taken == 0 {
             return self.pop(0, output);
         }
-        let Some(state) = &mut self.state else { return Status::default() };
+        let Some(state) = self.state() else { return silenced(output, given) };
         let mut status = Status::default();
         let mut handed = 0;
         state.for_parts(taken, |state, start, part| {
@@ -124,7 +134,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
 
     /// Hands in samples of one input stream. Hops that are complete in every input stream are submitted.
     pub fn push<I: Source + ?Sized>(&mut self, stream: usize, input: &I) -> Status {
-        let Some(state) = &mut self.state else { return Status::default() };
+        let Some(state) = self.state() else { return Status::fault(Fault::Forked) };
         let mut status = Status::default();
         state.for_parts(input.frames(), |state, start, part| {
             status = status.and(state.push(stream, input, start, part));
@@ -134,7 +144,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
 
     /// Hands in `frames` samples of silence: for an input that is not connected in this callback.
     pub fn push_silence(&mut self, stream: usize, frames: usize) -> Status {
-        let Some(state) = &mut self.state else { return Status::default() };
+        let Some(state) = self.state() else { return Status::fault(Fault::Forked) };
         let mut status = Status::default();
         state.for_parts(frames, |state, _, part| status = status.and(state.push_silence(stream, part)));
         status
@@ -142,7 +152,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
 
     /// Takes the next samples of one output stream.
     pub fn pop<O: Sink + ?Sized>(&mut self, stream: usize, output: &mut O) -> Status {
-        let Some(state) = &mut self.state else { return Status::default() };
+        let Some(state) = self.state() else { return silenced(output, output.frames()) };
         let mut status = Status::default();
         state.for_parts(output.frames(), |state, start, part| {
             status = status.and(state.pop(stream, output, start, part));
@@ -154,7 +164,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     /// but silence comes after [`Audio::tail`] samples, if what was declared is true. Any length; other output streams are had
     /// by [`pop`](Self::pop) after it.
     pub fn flush<O: Sink + ?Sized>(&mut self, output: &mut O) -> Status {
-        let Some(state) = &mut self.state else { return Status::default() };
+        let Some(state) = self.state() else { return silenced(output, output.frames()) };
         let mut status = Status::default();
         state.for_parts(output.frames(), |state, start, part| {
             status = status.and(state.flush(output, start, part));
@@ -166,7 +176,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     /// before are never heard. Parameters stay. An inference that runs at this moment is not waited for: samples that come late
     /// because it holds an engine are counted apart ([`late_after_reset`](anira_scheduler::TelemetrySnapshot::late_after_reset)).
     pub fn reset(&mut self) {
-        if let Some(state) = &mut self.state {
+        if let Some(state) = self.state() {
             state.reset();
         }
     }
@@ -174,7 +184,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     /// Sets a parameter, whole, from the audio thread: it applies from the next hop. `index` counts the parameters in the
     /// configuration's order; see [`Audio::parameter_index`].
     pub fn set_parameter(&mut self, index: usize, values: &[f64]) -> Status {
-        let Some(state) = &mut self.state else { return Status::default() };
+        let Some(state) = self.state() else { return Status::fault(Fault::Forked) };
         state.set_parameter(index, values)
     }
 
@@ -188,7 +198,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     /// of 128 samples; the model keeps running, so that switching back is seamless. For output streams that have an input
     /// stream of the same number, hop and channels; others become silent.
     pub fn set_bypass(&mut self, bypass: bool) {
-        if let Some(state) = &mut self.state {
+        if let Some(state) = self.state() {
             state.set_bypass(bypass);
         }
     }
@@ -204,6 +214,12 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     pub fn tail(&self, stream: usize) -> Option<u64> {
         self.state.as_ref()?.tail(stream)
     }
+}
+
+/// What a call in a fork has to say: silence, and why.
+fn silenced<O: Sink + ?Sized>(block: &mut O, frames: usize) -> Status {
+    (0..block.channels()).for_each(|channel| block.silence(channel, 0, frames));
+    Status::fault(Fault::Forked)
 }
 
 impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Drop for Audio<B, P, S> {

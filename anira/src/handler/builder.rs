@@ -159,6 +159,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Builder<B, P, S
             // The first engine proved the model; it serves the first session.
             spare: vec![engine],
             running: Vec::new(),
+            origin: anira_scheduler::Origin::here(),
         })
     }
 }

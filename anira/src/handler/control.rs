@@ -1,12 +1,17 @@
 //! [`Control`]: what any thread may do with a session while it sounds.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::Duration;
 
 use anira_scheduler::{Telemetry, TelemetrySnapshot};
 use anira_traits::{Error, ErrorKind, Result};
 
 use super::parameter::{Parameter, Reading};
 use crate::bind::Binding;
+
+/// How often the last error is asked for while another thread has it, and how long in between.
+const LOOKS: usize = 1000;
+const LOOK: Duration = Duration::from_micros(100);
 
 /// What a session's halves share: parameters, readings, counters, the last error.
 #[derive(Debug)]
@@ -103,7 +108,15 @@ impl Control {
     /// Takes the last error that an inference met, if any came since the last call. Any thread but the audio thread.
     #[must_use]
     pub fn last_error(&self) -> Option<Error> {
-        self.shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+        // Who has it keeps it for some moves only; or, in a fork, for ever, if that thread was left behind.
+        (0..LOOKS).find_map(|_| match self.shared.last_error.try_lock() {
+            Ok(mut last) => Some(last.take()),
+            Err(TryLockError::Poisoned(last)) => Some(last.into_inner().take()),
+            Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(LOOK);
+                None
+            }
+        })?
     }
 }
 

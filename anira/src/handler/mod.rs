@@ -19,6 +19,7 @@ mod stream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anira_scheduler::Origin;
 use anira_traits::{
     Backend, EngineRequest, HopProcessor, HostConfig, InferenceConfig, Model, PrePostProcessor, Result,
     Scheduler, StreamPlan,
@@ -48,6 +49,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A model, its configuration, and who runs it: the owner of a session. Lives on control threads.
 ///
 /// [`prepare`](Self::prepare) gives the audio thread's half, [`control`](Self::control) a handle for everybody else.
+///
+/// In a process that was forked from the one that prepared a session the session is silent and says
+/// [`Forked`](Fault::Forked); its end waits for nobody and frees nothing. `prepare` works there as ever, if the engine bears a fork
+/// (`docs/living-in-a-host.md` has which).
 ///
 /// ```
 /// use anira::prelude::*;
@@ -91,6 +96,7 @@ pub struct InferenceHandler<B: Backend, P: PrePostProcessor, S: Scheduler<Engine
     model: Arc<B::Model>,
     scheduler: S,
     name: String,
+    origin: Origin,
 }
 
 /// [`InferenceHandler`] by the word that the design uses for the owner of a session.
@@ -178,7 +184,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     fn reclaim(&mut self) {
         running::sweep();
         // What is over is detached and freed by being dropped.
-        self.running.retain(|running| !running.is_over());
+        self.running.extract_if(.., |running| running.is_over()).for_each(Running::bury);
     }
 
     fn end(&mut self, timeout: Duration) -> Result<()> {
@@ -200,6 +206,12 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
 impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Drop for InferenceHandler<B, P, S> {
     fn drop(&mut self) {
         let _ = self.end(PATIENCE);
+        if self.origin != Origin::here() {
+            // A fork: engines, and what they share, may wait at their end for threads that are not here.
+            std::mem::forget(std::mem::take(&mut self.spare));
+            std::mem::forget(self.fallback.take());
+            std::mem::forget(self.model.clone());
+        }
     }
 }
 

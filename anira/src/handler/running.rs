@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anira_scheduler::Doorbell;
 use anira_scheduler::ring::Ring;
+use anira_scheduler::{Doorbell, GENERATIONS, Origin};
 use anira_traits::{Attachment, Backend, Error, ErrorKind, PrePostProcessor, Result, Scheduler};
 
 use super::EngineOf;
@@ -44,6 +44,7 @@ pub(super) struct Running<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf
     bell: Option<Arc<Doorbell>>,
     /// Where the audio half's memory comes back when it is dropped.
     home: rtrb::Consumer<Box<State<B, P, S>>>,
+    origin: Origin,
 }
 
 impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Running<B, P, S> {
@@ -54,7 +55,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Running<B, P, S
         bell: Option<Arc<Doorbell>>,
         home: rtrb::Consumer<Box<State<B, P, S>>>,
     ) -> Self {
-        Self { attachment, ring, closed, bell, home }
+        Self { attachment, ring, closed, bell, home, origin: Origin::here() }
     }
 
     /// Whether the audio half has been dropped.
@@ -62,8 +63,17 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Running<B, P, S
         self.home.is_abandoned()
     }
 
+    /// Whether this process is a fork of the one that prepared it: then no thread is in it, or ever will be, and engines may have
+    /// had threads that their end would wait for. So nothing of it is freed.
+    fn is_inherited(&self) -> bool {
+        self.origin != Origin::here()
+    }
+
     /// Waits until every slot that has been submitted has ended.
     pub(super) fn quiesce(&self, timeout: Duration) -> Result<()> {
+        if self.is_inherited() {
+            return Ok(());
+        }
         let (published, start) = (self.ring.published(), Instant::now());
         while self.ring.is_busy_before(published) {
             if start.elapsed() >= timeout {
@@ -77,6 +87,9 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Running<B, P, S
 
     pub(super) fn detach(&mut self, timeout: Duration) -> Result<()> {
         self.closed.0.store(true, Ordering::Relaxed);
+        if self.is_inherited() {
+            return Ok(());
+        }
         // Nobody will answer any more: who waits for it goes on now.
         if let Some(bell) = &self.bell {
             bell.ring();
@@ -90,7 +103,9 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Running<B, P, S
         Self: Send + 'static,
     {
         sweep();
-        if !self.is_over() {
+        if self.is_inherited() {
+            std::mem::forget(self);
+        } else if !self.is_over() {
             graveyard().push(Box::new(self));
         }
     }
@@ -108,8 +123,10 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Remains for Run
 }
 
 fn graveyard() -> std::sync::MutexGuard<'static, Vec<Box<dyn Remains>>> {
-    static GRAVEYARD: Mutex<Vec<Box<dyn Remains>>> = Mutex::new(Vec::new());
-    GRAVEYARD.lock().unwrap_or_else(PoisonError::into_inner)
+    // A fork leaves its parent's where it is.
+    static GRAVEYARDS: [Mutex<Vec<Box<dyn Remains>>>; GENERATIONS] =
+        [const { Mutex::new(Vec::new()) }; GENERATIONS];
+    Origin::here().of(&GRAVEYARDS).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Frees what ownerless sessions left behind, where their audio halves are gone. Control thread.

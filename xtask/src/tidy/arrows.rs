@@ -49,9 +49,11 @@ const MAP: &[Arrows] = &[
             BACKENDS[2],
             BACKENDS[3],
             "anira",
+            "anira-test-plugin",
         ],
         tests: &["anira-conformance", "anira-intercept"],
     },
+    Arrows { name: "anira-test-plugin", normal: &["anira"], tests: &[] },
     // A user of the facade like any other.
     Arrows { name: "anira-bench", normal: &["anira"], tests: &[] },
     Arrows { name: "xtask", normal: &[], tests: &[] },

@@ -23,6 +23,13 @@ const PLACES: &[(&str, &str)] = &[
     ("anira-intercept/src/linux/filter.rs", "installs a filter of system calls, reads what it reports"),
     ("anira-intercept/src/linux/hook.rs", "stands in for functions of the C library"),
     ("anira-intercept/tests/planted.rs", "does what a library in C would, to be counted"),
+    ("tests/plugin/src/lib.rs", "a plugin's C interface"),
+    ("tests/plugin/src/wrong.rs", "a thread that nobody joins, as a control"),
+    ("tests/tests/fork/child.rs", "forks"),
+    ("tests/tests/unload/module.rs", "loads, calls and unloads a plugin"),
+    ("anira-scheduler/src/system/thread.rs", "starts threads by the system's own call"),
+    ("anira-scheduler/src/system/module.rs", "keeps a module loaded under a thread that did not come back"),
+    ("anira-scheduler/src/system/origin.rs", "asks the kernel to hand forks an empty page"),
     ("anira-scheduler/src/ring/", "slots that change their owner by an atomic word"),
     ("anira-scheduler/src/denormals.rs", "the processor's flush-to-zero bit"),
 ];

@@ -1,0 +1,1 @@
+//! What engines leave behind, measured: docs/living-in-a-host.md has the table.
