@@ -4,15 +4,9 @@
 //! Without anira an engine is used as its own documentation shows, by someone who has read all of it: tensors are made once and
 //! bound once, one thread, nothing copied that need not be.
 
-#[cfg(feature = "litert")]
-mod litert;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;
 mod rten;
-#[cfg(feature = "tflite")]
-mod tflite;
-#[cfg(feature = "torch")]
-mod torch;
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -28,21 +22,18 @@ pub(crate) const BLOCK: usize = 2_048;
 /// How an engine is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// By its own interface, as it comes.
+    /// By its own interface.
     Alone,
-    /// By its own interface, with what anira sets: it matters to LibTorch alone, whose graph executor anira leaves off.
-    AloneAsSet,
     /// Through its backend.
     Through,
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 3] = [Self::Alone, Self::AloneAsSet, Self::Through];
+    pub(crate) const ALL: [Self; 2] = [Self::Alone, Self::Through];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Alone => "alone",
-            Self::AloneAsSet => "alone-as-set",
             Self::Through => "through",
         }
     }
@@ -92,20 +83,13 @@ impl Case {
 
     /// So many inferences, each counted by itself; where they are not of this build, nothing.
     pub(crate) fn count(self, way: Way, inferences: usize) -> Option<Vec<Counted>> {
-        let optimize = way == Way::Alone;
         let counted = watched(move |watch| {
-            let meter = Meter { watch: *watch, inferences, passes: self.passes(), optimize };
+            let meter = Meter { watch: *watch, inferences, passes: self.passes() };
             match (way, self.engine) {
                 (Way::Through, name) => with_engine!(name, |backend| through(&self, backend, meter)),
                 (_, "rten") => Some(rten::count(&self, meter)),
                 #[cfg(feature = "onnxruntime")]
                 (_, "onnxruntime") => Some(onnxruntime::count(&self, meter)),
-                #[cfg(feature = "torch")]
-                (_, "torch") => Some(torch::count(&self, meter)),
-                #[cfg(feature = "tflite")]
-                (_, "tflite") => Some(tflite::count(&self, meter)),
-                #[cfg(feature = "litert")]
-                (_, "litert") => Some(litert::count(&self, meter)),
                 _ => None,
             }
         });
@@ -119,9 +103,6 @@ pub(crate) struct Meter {
     watch: Watch,
     inferences: usize,
     passes: usize,
-    /// For LibTorch: its graph executor as it comes.
-    #[cfg_attr(not(feature = "torch"), expect(dead_code, reason = "for one engine"))]
-    optimize: bool,
 }
 
 impl Meter {

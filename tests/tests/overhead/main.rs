@@ -47,7 +47,7 @@ fn counted(engine: &str, model: &str, way: Way) -> Vec<Counted> {
 
 /// The steady state of an engine without its backend and with it.
 fn both(engine: &str, model: &str) -> [Counts; 2] {
-    [Way::AloneAsSet, Way::Through].map(|way| {
+    [Way::Alone, Way::Through].map(|way| {
         let runs = counted(engine, model, way);
         Series { runs, ..Series::default() }.steady().unwrap()
     })
@@ -84,19 +84,4 @@ fn rten() {
 #[test]
 fn onnxruntime() {
     adds_nothing("onnxruntime", &MODELS);
-}
-
-#[test]
-fn torch() {
-    adds_nothing("torch", &MODELS);
-}
-
-#[test]
-fn tflite() {
-    adds_nothing("tflite", &MODELS);
-}
-
-#[test]
-fn litert() {
-    adds_nothing("litert", &MODELS);
 }

@@ -10,8 +10,6 @@ const PLACES: &[(&str, &str)] = &[
     ("anira-backend-custom/src/bypass.rs", "gives the marker to the bypass, which only copies"),
     ("anira-backend-torch/src/tensor.rs", "reads and writes LibTorch's own memory in place"),
     ("anira-backend-torch/tests/memory.rs", "an allocator that counts"),
-    ("tests/alone/tflite.rs", "calls TensorFlow Lite's C library without its backend"),
-    ("tests/alone/litert.rs", "calls LiteRT's C library without its backend"),
     ("tests/src/quick.rs", "gives the marker to engines of tests, which stand in for cheap ones"),
     ("anira-backend-onnx/src/onnxruntime/library.rs", "asks a library whether it is ONNX Runtime"),
     ("anira-backend-onnx/src/onnxruntime/raw.rs", "runs without a list of outputs, reads booleans as bytes"),
