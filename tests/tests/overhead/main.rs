@@ -59,7 +59,8 @@ fn adds_nothing(engine: &str, models: &[&str]) {
     }
     for model in models {
         let [alone, through] = both(engine, model);
-        for kind in Kind::ALL {
+        // The C library asks the kernel for memory and gives it back as it sees fit: system calls come and go.
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Syscall) {
             assert!(
                 through[kind] <= alone[kind],
                 "{model} on {engine}: {} {} through the backend, {} without",
