@@ -1,6 +1,6 @@
 //! `anira violations`: what engines do inside of one inference.
 
-use super::program::{Folder, anira, repository};
+use super::program::{anira, repository};
 
 /// What is wrong is told in either build.
 #[test]
