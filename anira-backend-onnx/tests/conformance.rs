@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anira_backend_onnx::signature;
 use anira_conformance::{CountingAllocator, Specimen, conformance_tests};
 use anira_traits::{InferenceConfig, InputTensor, Layout, ModelSource, OutputTensor, TensorData};
-use support::{fixture, npy, picking_model, root};
+use support::{fixture, npy, root};
 
 #[global_allocator]
 static COUNTING: CountingAllocator = CountingAllocator;
