@@ -70,8 +70,8 @@ struct Row {
     overruns: usize,
     /// The share of samples that were late: what one session's listener hears.
     late: f64,
-    /// The share of a core that other threads than the audio thread used.
-    others: f64,
+    /// The share of a core that all threads used, the audio thread included.
+    core: f64,
 }
 
 /// All rows.
@@ -211,13 +211,15 @@ impl Case<'_> {
                     (Way::Alone, Some(own)) => while own.run_one() {},
                     (Way::Exec, Some(own)) => {
                         // Each task runs one slot, whichever is most urgent: there are as many as sessions.
-                        exec.request(self.sessions, &helpers, || drop(own.run_one()));
+                        exec.request(self.sessions, &helpers, || {
+                            own.run_one();
+                        });
                     }
                     (Way::Woken, _) => helpers.iter().for_each(Thread::unpark),
                     _ => {}
                 };
-                let host = scope.spawn(|| self.host(sessions, between));
-                let ended = host.join();
+                // In a scope of its own: it borrows what is made in here.
+                let ended = std::thread::scope(|host| host.spawn(|| self.host(sessions, between)).join());
                 over.store(true, Ordering::Release);
                 exec.end(&helpers);
                 ended.map_err(|_| anyhow::anyhow!("the audio thread panicked"))
@@ -234,7 +236,7 @@ impl Case<'_> {
             callback: callback.summary(0),
             overruns: callback.above(self.period().as_nanos() as u64),
             late: late as f64 / samples.max(1) as f64,
-            others: used.busy.as_secs_f64() / time.as_secs_f64().max(1e-9),
+            core: used.busy.as_secs_f64() / time.as_secs_f64().max(1e-9),
         })
     }
 
@@ -280,18 +282,8 @@ fn help(way: Way, cores: Cores, over: &AtomicBool, mut run_one: impl FnMut() -> 
 
 impl Report for DrivenReport {
     fn table(&self) -> String {
-        let heading = [
-            "load",
-            "sessions",
-            "way",
-            "latency",
-            "callback p50",
-            "p99",
-            "max",
-            "overruns",
-            "late",
-            "others",
-        ];
+        let heading =
+            ["load", "sessions", "way", "latency", "callback p50", "p99", "max", "overruns", "late", "core"];
         let mut rows = vec![heading.map(str::to_owned).to_vec()];
         rows.extend(self.rows.iter().map(|row| {
             let way = match row.way {
@@ -313,13 +305,13 @@ impl Report for DrivenReport {
                 micros(c.max),
                 format!("{} of {}", row.overruns, c.count),
                 format!("{:.2} %", row.late * 100.0),
-                format!("{:.1} %", row.others * 100.0),
+                format!("{:.1} %", row.core * 100.0),
             ]
         }));
         let words = format!(
             "\nBlocks of {} at 48 kHz. load: all inferences of a callback, of its block's time. Latency in samples; callbacks in\n\
              microseconds, all sessions together. overruns: callbacks longer than their block; late: samples that were replaced;\n\
-             others: share of one core that threads beside the audio thread used.\n",
+             core: share of one core that all threads used, the audio thread among them.\n",
             self.block
         );
         format!("{}{words}", aligned(&rows))
