@@ -1,5 +1,6 @@
 //! Tells the program where the linked engines' libraries lie, for those whose feature is on: without it the system would
-//! look only where it keeps its own. And which version of the embedded engine this is, which its crate does not say.
+//! look only where it keeps its own. Where there is nothing, it says so, in better words than those of the crates that link them, and before
+//! they have been compiled. And which version of the embedded engine this is, which its crate does not say.
 //! Reads variables and Cargo.lock, nothing else.
 
 use std::env::var_os;
@@ -22,7 +23,16 @@ fn main() {
             continue;
         }
         println!("cargo:rerun-if-env-changed={variable}");
-        let Some(path) = var_os(variable).map(PathBuf::from) else { continue };
+        let Some(path) = var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from) else {
+            // LibTorch may also come from Python, of which its own crate asks.
+            if feature == "CARGO_FEATURE_TORCH" && var_os("LIBTORCH_USE_PYTORCH").is_some() {
+                continue;
+            }
+            lacking(feature, &format!("the variable {variable}, which names its library, is not set"));
+        };
+        if !path.exists() {
+            lacking(feature, &format!("{variable} is {}, where there is nothing", path.display()));
+        }
         let path = match folder {
             "" => Some(path),
             ".." => path.parent().map(PathBuf::from),
@@ -32,6 +42,15 @@ fn main() {
             println!("cargo:rustc-link-arg=-Wl,-rpath,{}", path.display());
         }
     }
+}
+
+/// Ends the build.
+fn lacking(feature: &str, what: &str) -> ! {
+    let engine = feature.trim_start_matches("CARGO_FEATURE_").to_lowercase();
+    panic!(
+        "\n\nThe feature `{engine}` links a native library: {what}.\n`cargo xtask native --engine {engine}` gets it in anira's \
+         repository, where builds find it; or set the variable to an installation of your own.\n"
+    );
 }
 
 /// The version of rten in the lock file: the workspace's, or that of the package where it was published.

@@ -56,7 +56,8 @@ impl Backend for Rten {
 ///
 /// Options: `optimize` (`none`, `basic`, `extended`, `all`; `all` unless set): how far the graph is rewritten while it loads;
 /// `providers` (`cpu` unless set): execution providers, the first that can take a node gets it, separated by commas, each behind a
-/// Cargo feature of its name; and the entries of ONNX Runtime's own configuration whose names begin with `session.`,
+/// Cargo feature of its name; `memory_pattern` (`true` unless set): whether it plans the memory of its intermediate values; `deterministic`
+/// (`false` unless set): whether it leaves out kernels that may round otherwise from run to run; and the entries of ONNX Runtime's own configuration whose names begin with `session.`,
 /// `optimization.` or `mlas.`, as listed in the crate's README.
 ///
 /// Without the Cargo feature `onnxruntime` nothing can be loaded: [`load`](Backend::load) answers [`ErrorKind::NotBuilt`].

@@ -3,11 +3,13 @@
 //!
 //! Numbers of messages and fields are those of `onnx.proto3`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anira_traits::{DType, Error, ErrorKind, Result, Signature, TensorInfo, shape_text};
 
-use crate::bound;
+use crate::extent;
+use crate::known::{Known, MOST_NUMBERS, floats};
+pub(crate) use crate::node::Node;
 use crate::protobuf::{Fields, Value};
 
 /// Graphs inside graphs, and types inside types.
@@ -70,23 +72,19 @@ fn read_graph(bytes: &[u8], depth: usize) -> Result<Signature> {
         }
     }
     // Until IR version 3 weights were listed among the inputs, too.
-    signature.inputs.retain(|input| weights.iter().all(|(name, _)| *name != input.name));
-    weights.extend(nodes.iter().filter_map(|node| Some((*node.outputs.first()?, node.constant?))));
-    let weights: HashMap<_, _> = weights.into_iter().collect();
-    for node in &nodes {
-        bound::check(node.operator, &node.inputs, |name| weights.get(name).copied())?;
+    let listed: HashSet<&str> = weights.iter().map(|(name, _)| *name).collect();
+    signature.inputs.retain(|input| !listed.contains(input.name.as_str()));
+    let mut known = HashMap::new();
+    for input in &signature.inputs {
+        let extents = input.shape.iter().map(|d| d.map(|n| n as i64)).collect();
+        known.insert(input.name.as_str(), Known::shaped(extents));
     }
+    for (name, tensor) in weights {
+        known.insert(name, Known::weight(tensor)?);
+    }
+    extent::check(&nodes, &mut known)?;
+    drop(known);
     Ok(signature)
-}
-
-/// What an operator is, by name, and what it is between.
-#[derive(Default)]
-struct Node<'a> {
-    operator: &'a str,
-    inputs: Vec<&'a str>,
-    outputs: Vec<&'a str>,
-    /// The tensor of a `Constant`.
-    constant: Option<&'a [u8]>,
 }
 
 fn read_node(bytes: &[u8], depth: usize) -> Result<Node<'_>> {
@@ -101,34 +99,51 @@ fn read_node(bytes: &[u8], depth: usize) -> Result<Node<'_>> {
         }
     }
     for attribute in attributes {
-        let tensor =
+        let attribute =
             read_attribute(attribute, depth).map_err(|e| e.at(format!("operator {}", node.operator)))?;
-        node.constant = tensor.filter(|_| node.operator == "Constant").or(node.constant);
+        node.constant = attribute.tensor.filter(|_| node.operator == "Constant").or(node.constant);
+        node.attributes.push((attribute.name, attribute.numbers));
     }
     Ok(node)
 }
 
-/// Checks an attribute; gives its tensor if it is one.
-fn read_attribute(bytes: &[u8], depth: usize) -> Result<Option<&[u8]>> {
+/// What an attribute holds, as far as anything here reads it.
+struct Attribute<'a> {
+    name: &'a str,
+    tensor: Option<&'a [u8]>,
+    numbers: Vec<f64>,
+}
+
+/// Checks an attribute.
+fn read_attribute(bytes: &[u8], depth: usize) -> Result<Attribute<'_>> {
     let mut name = "";
     for field in Fields::new(bytes) {
         if let (1, text) = field? {
             name = text.text()?;
         }
     }
-    let mut constant = None;
+    let (mut tensor, mut numbers) = (None, Vec::new());
     for field in Fields::new(bytes) {
         match field? {
-            (3 | 8, value) if SIZES.contains(&name) => value.ints(|n| check_size(name, n))?,
-            (5, tensor) => {
-                read_tensor(tensor.bytes()?)?;
-                constant = Some(tensor.bytes()?);
+            (3 | 8, value) => value.ints(|n| {
+                if SIZES.contains(&name) {
+                    check_size(name, n)?;
+                }
+                if numbers.len() <= MOST_NUMBERS {
+                    numbers.push(n as f64);
+                }
+                Ok(())
+            })?,
+            (2 | 7, value) => floats(value, 4, &mut numbers),
+            (5, value) => {
+                read_tensor(value.bytes()?)?;
+                tensor = Some(value.bytes()?);
             }
             (6, graph) => drop(read_graph(graph.bytes()?, depth + 1)?),
             _ => {}
         }
     }
-    Ok(constant)
+    Ok(Attribute { name, tensor, numbers })
 }
 
 fn check_size(name: &str, value: i64) -> Result<()> {
@@ -298,8 +313,9 @@ fn dtype(kind: i64) -> Option<DType> {
 }
 
 fn check_names(what: &str, tensors: &[TensorInfo]) -> Result<()> {
+    let mut seen = HashSet::new();
     for (i, tensor) in tensors.iter().enumerate() {
-        if tensor.name.is_empty() || tensors[..i].iter().any(|t| t.name == tensor.name) {
+        if tensor.name.is_empty() || !seen.insert(tensor.name.as_str()) {
             let text = format!("{what} {i} is named `{}`; each has a name, used once", tensor.name);
             return Err(Error::new(ErrorKind::Model, text));
         }
@@ -351,6 +367,41 @@ mod tests {
             [(11, float("w", &[&[8, 1]])), (11, float("x", &[&[8, 1]])), (5, weight), (12, float("y", &[]))];
         let names: Vec<_> = model(&inputs).unwrap().inputs.into_iter().map(|t| t.name).collect();
         assert_eq!(names, ["x"]);
+    }
+
+    /// A field that holds these bytes, of any number.
+    fn long(number: u8, bytes: &[u8]) -> Vec<u8> {
+        let mut head = vec![number << 3 | 2];
+        let mut len = bytes.len();
+        while len >= 0x80 {
+            head.push(len as u8 | 0x80);
+            len >>= 7;
+        }
+        head.push(len as u8);
+        [head, bytes.to_vec()].concat()
+    }
+
+    #[test]
+    fn many_names_and_many_references_take_no_square_of_the_time() {
+        // Each of these would take hours if every pair were looked at.
+        const MANY: usize = 100_000;
+        let whole = |graph: Vec<u8>| [long(7, &graph), field(8, &[16, 17])].concat();
+        let mut graph = Vec::new();
+        for i in 0..MANY {
+            let name = i.to_string();
+            graph.extend(field(11, &float(&name, &[])));
+            graph.extend(field(5, &[vec![8, 0], field(8, format!("w{i}").as_bytes())].concat()));
+        }
+        graph.extend(field(12, &float("y", &[])));
+        assert_eq!(read(&whole(graph)).unwrap().inputs.len(), MANY);
+
+        let mut weight = vec![8, 0, 16, 7];
+        weight.extend(field(8, b"w"));
+        weight.extend([0x38, 1].repeat(MANY));
+        let mut node = field(4, b"Tile");
+        node.extend(field(1, b"w").repeat(MANY));
+        let graph = [long(5, &weight), long(1, &node), field(12, &float("y", &[]))].concat();
+        assert!(read(&whole(graph)).is_ok());
     }
 
     #[test]

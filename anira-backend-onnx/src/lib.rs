@@ -2,7 +2,10 @@
 
 mod backend;
 mod bound;
+mod extent;
 mod graph_proto;
+mod known;
+mod node;
 mod protobuf;
 
 #[cfg(feature = "onnxruntime")]

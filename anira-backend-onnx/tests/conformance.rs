@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use anira_backend_onnx::signature;
 use anira_conformance::{CountingAllocator, Specimen, conformance_tests};
-use anira_traits::{ModelSource, TensorData};
-use support::{fixture, npy, root};
+use anira_traits::{InferenceConfig, InputTensor, Layout, ModelSource, OutputTensor, TensorData};
+use support::{fixture, npy, picking_model, root};
 
 #[global_allocator]
 static COUNTING: CountingAllocator = CountingAllocator;
@@ -38,17 +38,40 @@ fn with_golden(name: &str) -> Specimen {
     specimen.shapes(shapes_in, shapes_out).reference(data(inputs), data(outputs), 1e-5)
 }
 
+/// What a session says of the network whose states go round as tensors.
+fn recurrent() -> InferenceConfig {
+    let layout: Layout = "NTC".parse().unwrap();
+    let state = |name: &str, from: &str| InputTensor::state(name, from).shape([1, 1, 20]);
+    let builder = InferenceConfig::builder()
+        .input(InputTensor::stream("input", 64).channels(1).layout(layout.clone()))
+        .input(state("h_in", "h_out"))
+        .input(state("c_in", "c_out"))
+        .output(OutputTensor::stream("output", 64).layout(layout))
+        .output(OutputTensor::state("h_out"))
+        .output(OutputTensor::state("c_out"));
+    builder.build().unwrap()
+}
+
+/// What a session says of two channels.
+fn stereo() -> InferenceConfig {
+    let layout: Layout = "NCT".parse().unwrap();
+    let builder = InferenceConfig::builder()
+        .input(InputTensor::stream("input", 64).channels(2).layout(layout.clone()))
+        .output(OutputTensor::stream("output", 64).channels(2).layout(layout));
+    builder.build().unwrap()
+}
+
 /// What any engine for ONNX has to run.
 fn specimens() -> Vec<Specimen> {
     vec![
         with_golden("gain"),
-        with_golden("amp-lstm-2k"),
+        with_golden("amp-lstm-2k").config(recurrent()),
         of_file(fixture("dynamic.onnx"))
             .shapes([vec![1, 1, 64]], [vec![1, 1, 64]])
             .shapes([vec![1, 1, 1]], [vec![1, 1, 1]])
             .shapes([vec![1, 1, 4096]], [vec![1, 1, 4096]]),
         of_file(fixture("knob.onnx")),
-        of_file(fixture("stereo.onnx")),
+        of_file(fixture("stereo.onnx")).config(stereo()),
         of_file(fixture("upsample.onnx")),
         of_file(fixture("double.onnx")),
     ]
@@ -64,8 +87,16 @@ fn counter() -> Specimen {
 #[cfg(feature = "rten")]
 conformance_tests!(rten, anira_backend_onnx::Rten, [specimens(), vec![counter()]].concat());
 
+/// Picks four numbers by their places; a run that is given a place which is not there is an error.
 #[cfg(feature = "onnxruntime")]
-conformance_tests!(onnxruntime, anira_backend_onnx::OnnxRuntime, specimens());
+fn picking() -> Specimen {
+    Specimen::new("picking", ModelSource::memory(picking_model()))
+        .range(1, 0.0..=3.0)
+        .failing([TensorData::F32(vec![0.5; 4]), TensorData::I64(vec![0, 9])])
+}
+
+#[cfg(feature = "onnxruntime")]
+conformance_tests!(onnxruntime, anira_backend_onnx::OnnxRuntime, [specimens(), vec![picking()]].concat());
 
 /// A context of 13,332 samples takes a minute for all checks; here are those that size could break.
 #[cfg(feature = "rten")]

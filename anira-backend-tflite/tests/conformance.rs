@@ -2,13 +2,21 @@
 #![cfg(any(feature = "tflite", feature = "litert"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[path = "support/flat.rs"]
+mod flat;
+#[path = "support/plain.rs"]
+mod plain;
 mod support;
 
 use std::path::{Path, PathBuf};
 
 use anira_backend_tflite::signature;
 use anira_conformance::{CountingAllocator, Property, Specimen, check_property, conformance_tests};
-use anira_traits::{Backend, DType, ModelSource, TensorData};
+use anira_traits::{
+    Backend, DType, InferenceConfig, InputTensor, Layout, ModelSource, OutputTensor, TensorData,
+};
+use flat::Field::U8;
+use plain::{code, ints, operator, plain, tensor, with_options};
 use support::{fixture, numbers};
 
 #[global_allocator]
@@ -49,24 +57,61 @@ fn of_model(name: &str) -> Specimen {
     with_golden(&root().join("models").join(name).with_extension("tflite"), &folder, 1e-5)
 }
 
+/// What a session says of the network whose states go round as tensors.
+fn recurrent() -> InferenceConfig {
+    let layout: Layout = "NTC".parse().unwrap();
+    let builder = InferenceConfig::builder()
+        .input(InputTensor::stream("input", 8).channels(1).layout(layout.clone()))
+        .input(InputTensor::state("h_in", "h_out"))
+        .input(InputTensor::state("c_in", "c_out"))
+        .output(OutputTensor::stream("output", 8).layout(layout))
+        .output(OutputTensor::state("h_out"))
+        .output(OutputTensor::state("c_out"));
+    builder.build().unwrap()
+}
+
 /// What either engine has to run.
 fn specimens() -> Vec<Specimen> {
     let block = |n: usize| [vec![1, n, 1]];
     vec![
         of_model("gain"),
         of_model("amp-tcn-1k"),
-        of_fixture("lstm", 1e-6),
+        of_fixture("lstm", 1e-6).config(recurrent()),
         of_fixture("knob", 1e-6),
         of_fixture("counters", 1e-6),
         of_fixture("loop", 1e-6),
         // Steps of eight bits: see `models.rs` for how far they may be from the float model.
         of_fixture("conv-int8", 0.04),
         of_fixture("conv-int16", 0.02),
+        dividing(),
         of_fixture("dynamic", 1e-6)
             .shapes(block(100), block(100))
             .shapes(block(1), block(1))
             .shapes(block(480), block(480)),
     ]
+}
+
+/// Divides whole numbers by others less 5: a run with a 5 is an error.
+fn dividing() -> Specimen {
+    let mut model = plain();
+    model.codes = vec![code(41), code(42)];
+    model.tensors = vec![
+        tensor("x", 2, &[1, 4], 0),
+        tensor("five", 2, &[1, 4], 1),
+        tensor("y", 2, &[1, 4], 0),
+        tensor("by", 2, &[1, 4], 0),
+        tensor("less", 2, &[1, 4], 0),
+    ];
+    model.buffers[1] = ints(&[5; 4]);
+    model.inputs = vec![0, 3];
+    model.operators = vec![
+        with_options(operator(0, &[3, 1], &[4]), 28, vec![U8(0)]),
+        with_options(operator(1, &[0, 4], &[2]), 29, vec![U8(0)]),
+    ];
+    Specimen::new("dividing", ModelSource::memory(model.bytes()))
+        .range(0, 0.0..=1e6)
+        .range(1, 6.0..=8.0)
+        .failing([TensorData::I32(vec![7; 4]), TensorData::I32(vec![6, 6, 5, 6])])
 }
 
 /// A variable of its own, which LiteRT refuses.

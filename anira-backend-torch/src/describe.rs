@@ -2,7 +2,7 @@
 
 use anira_traits::{
     Axis, DType, Error, ErrorKind, InferenceConfig, InputRole, InputTensor, Layout, Result, TensorInfo,
-    shape_text,
+    place, shape_text,
 };
 
 use crate::about::{About, Port};
@@ -36,7 +36,8 @@ pub(crate) fn inputs(
         let right = format!("`{}` takes {needed} to {all}: {}", method.name, names.join(", "));
         return Err(Error::config("inputs", format_args!("{} names", ports.len()), right));
     }
-    for (argument, port) in method.arguments.iter().zip(&mut ports) {
+    let names: Vec<String> = ports.iter().map(|port| port.name.clone()).collect();
+    for (i, (argument, port)) in method.arguments.iter().zip(&mut ports).enumerate() {
         let number = argument.number();
         if !argument.is_tensor() && number.is_none() {
             let text = format!(
@@ -48,7 +49,8 @@ pub(crate) fn inputs(
         let said = about.inputs.iter().flatten().find(|own| own.name == port.name);
         port.dtype = port.dtype.or(said.and_then(|own| own.dtype));
         port.shape = port.shape.take().or_else(|| said.and_then(|own| own.shape.clone()));
-        let tensor = config.and_then(|c| c.inputs().iter().find(|t| t.name_in_model() == port.name));
+        let here = |t: &&InputTensor| place(t.name_in_model(), names.iter().map(String::as_str)) == Some(i);
+        let tensor = config.and_then(|c| c.inputs().iter().find(here));
         if let Some(dtype) = number {
             port.number = true;
             port.dtype = Some(dtype);
@@ -72,9 +74,10 @@ pub(crate) fn inputs(
 /// One input alone is the configuration's one input, whatever it is called.
 fn by_head(method: &Method, config: Option<&InferenceConfig>) -> Vec<Port> {
     let configured = config.map_or(&[][..], |c| c.inputs());
-    let named = |name: &str| configured.iter().any(|t| t.name_in_model() == name);
     let needed = method.arguments.iter().take_while(|a| !a.optional).count();
-    let count = method.arguments.iter().rposition(|a| named(&a.name)).map_or(0, |i| i + 1).max(needed);
+    let argument =
+        |t: &InputTensor| place(t.name_in_model(), method.arguments.iter().map(|a| a.name.as_str()));
+    let count = configured.iter().filter_map(argument).map(|i| i + 1).max().unwrap_or(0).max(needed);
     let mut ports: Vec<Port> =
         method.arguments[..count].iter().map(|a| Port { name: a.name.clone(), ..Port::default() }).collect();
     if let ([port], [one]) = (&mut ports[..], configured) {
@@ -190,25 +193,29 @@ fn other_count(what: &'static str, named: usize, count: usize, method: &Method) 
     Error::config(what, format_args!("{named} names"), right)
 }
 
-/// Ports named by a configuration: its outputs, then what feeds a state and is not among them.
+/// Ports named by a configuration: its outputs, then what feeds a state and is not among them. One that it names by its place
+/// (`#1`) is there, and the others fill what is left.
 fn by_order(config: Option<&InferenceConfig>, count: usize, method: &Method) -> Result<Vec<Port>> {
-    let mut names: Vec<String> = Vec::new();
+    let mut named: Vec<&str> = Vec::new();
     if let Some(config) = config {
-        names.extend(config.outputs().iter().map(|t| t.name_in_model().to_owned()));
+        named.extend(config.outputs().iter().map(|t| t.name_in_model()));
         for tensor in config.inputs() {
             if let InputRole::State { from, .. } = &tensor.role {
                 let listed = config.outputs().iter().any(|t| t.name == *from);
-                if !listed && !names.contains(from) {
-                    names.push(from.clone());
+                if !listed && !named.contains(&from.as_str()) {
+                    named.push(from);
                 }
             }
         }
     }
-    if names.len() > count {
-        return Err(other_count("output", names.len(), count, method));
-    }
-    for i in names.len()..count {
-        names.push(if count == 1 { "output".to_owned() } else { format!("output_{i}") });
+    let mut names: Vec<String> =
+        (0..count).map(|i| if count == 1 { "output".to_owned() } else { format!("output_{i}") }).collect();
+    let at = |name: &str| place(name, (0..count).map(|_| ""));
+    let taken: Vec<usize> = named.iter().filter_map(|name| at(name)).collect();
+    let mut free = (0..count).filter(|i| !taken.contains(i));
+    for name in named.iter().filter(|name| at(name).is_none()) {
+        let Some(i) = free.next() else { return Err(other_count("output", named.len(), count, method)) };
+        (*name).clone_into(&mut names[i]);
     }
     Ok(names.into_iter().map(|name| Port { name, ..Port::default() }).collect())
 }
@@ -289,6 +296,30 @@ mod tests {
             Some(&one),
         );
         assert_eq!(names(&ports.unwrap()), ["audio"]);
+    }
+
+    #[test]
+    fn tensors_may_be_named_by_their_places() {
+        let config = InferenceConfig::builder()
+            .input(InputTensor::stream("sound", 8).model_name("#0"))
+            .input(InputTensor::parameter("knob", [0.5, 1.0]).model_name("#2"))
+            .input(InputTensor::state("h", "#1").model_name("h").shape([1, 1, 4]))
+            .output(OutputTensor::stream("y", 8).model_name("#2"))
+            .output(OutputTensor::parameter("peak"))
+            .build()
+            .unwrap();
+        let method = method(
+            &[("x", "Tensor", false), ("h", "Tensor", false), ("gain", "Optional[Tensor]", true)],
+            "Tuple[Tensor, Tensor, Tensor]",
+        );
+        let ports = inputs(&method, &settings(&[]), &About::default(), Some(&config)).unwrap();
+        assert_eq!(names(&ports), ["x", "h", "gain"], "the one that may be left out is named, too");
+        assert_eq!(ports[0].shape, Some(vec![Some(1), Some(1), Some(8)]));
+        assert_eq!((ports[2].shape.clone(), &ports[2].trial), (Some(vec![Some(2)]), &vec![0.5, 1.0]));
+        let seen = [(); 3].map(|()| (DType::F32, vec![1, 1, 8]));
+        let infos = outputs(&method, Some(&seen), &settings(&[]), &About::default(), Some(&config)).unwrap();
+        let names: Vec<_> = infos.iter().map(|t| t.name.as_str()).collect();
+        assert_eq!(names, ["peak", "output_1", "output_2"], "the place that nobody names is the first");
     }
 
     #[test]

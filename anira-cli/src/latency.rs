@@ -402,7 +402,8 @@ mod tests {
         assert!(result.is_ok() && table.contains("960"));
         let drawing = std::fs::read_to_string(&path).unwrap();
         assert!(drawing.starts_with("<svg ") && drawing.contains(">960</text>"), "{drawing}");
-        let (_, result) = answer(&format!("{USUAL} --varying-blocks --min-block 2 --svg {}", path.display()));
+        let (_, result) =
+            answer(&format!("{USUAL} --varying-blocks --min-block 1.5 --svg {}", path.display()));
         assert!(result.unwrap_err().to_string().contains("svg: varying blocks are drawn if"));
         let missing = folder.path().join("none").join("why.svg");
         let (_, result) = answer(&format!("{USUAL} --svg {}", missing.display()));

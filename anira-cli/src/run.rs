@@ -1,6 +1,6 @@
 //! `anira run`: one inference, NPY files in and out.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -8,11 +8,11 @@ use anira::traits::{
     Backend, DType, Engine as _, EngineRequest, LoadRequest, Model, Signature, TensorInfo, TensorView,
     shape_text,
 };
-use anira::{Error, ErrorKind, ModelSource, Result};
+use anira::{Error, ErrorKind, InferenceConfig, InputTensor, ModelSource, Result};
 use clap::Args;
 use serde_json::json;
 
-use crate::engine::{self, EngineArg, Task};
+use crate::engine::{self, Engine, EngineArg, Task};
 use crate::npy::Array;
 
 /// Runs a model once on arrays.
@@ -33,7 +33,7 @@ Examples:
 pub(crate) struct RunArgs {
     /// The model file
     model: PathBuf,
-    /// An input tensor's name and the .npy file with its elements; once per input
+    /// An input tensor's name, or its place (#0 is the first), and the .npy file with its elements; once per input
     #[arg(long = "input", value_name = "NAME=FILE.npy", value_parser = named_file)]
     inputs: Vec<(String, PathBuf)>,
     /// The folder that gets NAME.npy for each output; made if it is missing ('/' in a name becomes '_')
@@ -90,9 +90,15 @@ impl Task for Once<'_> {
 
     fn run<B: Backend>(self, backend: B) -> Result<Vec<Written>> {
         let Self { args } = self;
-        let model = backend.load(&ModelSource::file(&args.model), &LoadRequest::new())?;
+        let source = ModelSource::file(&args.model);
+        let mut model = backend.load(&source, &LoadRequest::new())?;
+        if backend.name() == Engine::Torch.name() {
+            // Its files say nothing of types and shapes: the arrays do.
+            let arrays = arrays(&args.inputs, model.signature(), |array, _| Ok(array))?;
+            model = backend.load(&source, &said_by(&arrays, model.signature())?)?;
+        }
         let signature = model.signature();
-        let arrays = arrays(&args.inputs, signature)?;
+        let arrays = arrays(&args.inputs, signature, fitting)?;
         let shapes = arrays.iter().map(|array| array.shape.clone()).collect();
         // Tried on what it will run on: there are models that fail on zeros.
         let numbers = |array: &Array| {
@@ -132,11 +138,48 @@ fn place(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{}.npy", name.replace(['/', '\\'], "_")))
 }
 
-/// The array of each input, in the model's order.
-fn arrays(given: &[(String, PathBuf)], signature: &Signature) -> Result<Vec<Array>> {
-    let mut names = BTreeSet::new();
-    if let Some((twice, _)) = given.iter().find(|(name, _)| !names.insert(name.as_str())) {
-        return Err(Error::config("--input", format_args!("`{twice}`, given twice"), "each input once"));
+/// A request that says of a module's inputs what the arrays are.
+fn said_by(arrays: &[Array], signature: &Signature) -> Result<LoadRequest> {
+    let elements = |array: &Array| array.shape.iter().product::<usize>();
+    // A configuration has a stream: the largest array. The others are what they are, so that a method is tried on that.
+    let largest = (0..arrays.len()).max_by_key(|i| elements(&arrays[*i]));
+    let (mut builder, mut types) = (InferenceConfig::builder(), Vec::new());
+    for (i, (array, info)) in arrays.iter().zip(&signature.inputs).enumerate() {
+        let view = array.data.view();
+        types.push(format!("{}:{}", info.name, view.dtype()));
+        let numbers: Vec<f64> = (0..view.len()).filter_map(|at| view.number(at)).collect();
+        let tensor = if Some(i) == largest {
+            InputTensor::stream(info.name.clone(), elements(array).max(1))
+        } else if view.is_finite() && !numbers.is_empty() {
+            InputTensor::constant(info.name.clone(), numbers)
+        } else {
+            InputTensor::constant(info.name.clone(), [0.0])
+        };
+        builder = builder.input(tensor.shape(array.shape.clone()));
+    }
+    let request = LoadRequest::new();
+    if arrays.is_empty() {
+        return Ok(request);
+    }
+    Ok(request.option("inputs", types.join(", ")).config(builder.build()?))
+}
+
+/// The array of each input, in the model's order, which `check` finds right for it.
+fn arrays(
+    given: &[(String, PathBuf)],
+    signature: &Signature,
+    check: impl Fn(Array, &TensorInfo) -> Result<Array>,
+) -> Result<Vec<Array>> {
+    let mut places = BTreeMap::new();
+    let mut unknown = Vec::new();
+    for (name, path) in given {
+        let Some(place) = signature.input(name) else {
+            unknown.push(name.as_str());
+            continue;
+        };
+        if places.insert(place, path).is_some() {
+            return Err(Error::config("--input", format_args!("`{name}`, given twice"), "each input once"));
+        }
     }
     let list = |infos: &mut dyn Iterator<Item = &TensorInfo>| {
         infos
@@ -144,22 +187,21 @@ fn arrays(given: &[(String, PathBuf)], signature: &Signature) -> Result<Vec<Arra
             .collect::<Vec<_>>()
             .join(", ")
     };
-    let unknown: Vec<&str> = names.iter().copied().filter(|name| signature.input(name).is_none()).collect();
     if !unknown.is_empty() {
         let right = format!("the model's inputs are: {}", list(&mut signature.inputs.iter()));
         return Err(Error::config("--input", unknown.join(", "), right));
     }
-    let missing = list(&mut signature.inputs.iter().filter(|t| !names.contains(t.name.as_str())));
+    let inputs = || signature.inputs.iter().enumerate();
+    let missing = list(&mut inputs().filter(|(i, _)| !places.contains_key(i)).map(|(_, t)| t));
     if !missing.is_empty() {
         return Err(Error::config("--input", "incomplete", format_args!("give also: {missing}")));
     }
-    let array = |info: &TensorInfo| {
-        let (_, path) =
-            given.iter().find(|(name, _)| *name == info.name).ok_or_else(|| lost("input", info))?;
-        let fits = |array| fitting(array, info).map_err(|e| e.at(path.display().to_string()));
+    let array = |(i, info): (usize, &TensorInfo)| {
+        let path = places.get(&i).ok_or_else(|| lost("input", info))?;
+        let fits = |array| check(array, info).map_err(|e| e.at(path.display().to_string()));
         Array::read(path).and_then(fits).map_err(|e| e.at(format!("input `{}`", info.name)))
     };
-    signature.inputs.iter().map(array).collect()
+    inputs().map(array).collect()
 }
 
 fn fitting(array: Array, info: &TensorInfo) -> Result<Array> {

@@ -25,6 +25,8 @@ macro_rules! __properties {
             malformed_named MalformedNamed "the error about a malformed file names the file";
             signature Signature "tensors have names of their own, and every load tells the same signature";
             tensors Tensors "an engine has the tensors of the signature, in the requested shapes";
+            types Types "inputs hold every value of their type as it was written";
+            layouts Layouts "the tensors of configured streams have their axes, channels and room";
             wrong_requests WrongRequests "requests of a wrong count, rank, extent or size are refused as `Shape`";
             ignored_outputs IgnoredOutputs "an output that the caller ignores changes nothing about the others";
             open_axes OpenAxes "engines of several shapes live side by side";
@@ -36,6 +38,7 @@ macro_rules! __properties {
             order_of_runs OrderOfRuns "what is said to remember nothing does not depend on the order of runs";
             reset Reset "a reset brings the first answers back, bit for bit";
             warm_up WarmUp "runs for warming up leave no trace behind a reset";
+            states States "states that go round as tensors are all that a model remembers, and at rest it begins anew";
             after_failure AfterFailure "after a failed run and a reset the answers are the first ones";
             engines_apart EnginesApart "two engines of one model share no tensor and no state";
             parallel_engines ParallelEngines "engines that run at once answer as each alone";

@@ -73,7 +73,8 @@ impl Specimen {
         self
     }
 
-    /// A session's configuration to load it with, for backends that make their model up.
+    /// A session's configuration to load it with: `layouts` and `states` are checked by it, and backends that make their model up
+    /// do so.
     #[must_use]
     pub fn config(mut self, config: InferenceConfig) -> Self {
         self.request = self.request.config(config);

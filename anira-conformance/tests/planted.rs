@@ -3,7 +3,7 @@
 mod support;
 
 use anira_conformance::*;
-use anira_traits::{ModelSource, TensorData};
+use anira_traits::{InferenceConfig, InputTensor, ModelSource, OutputTensor, TensorData};
 use support::{Fault, Toy, file, scopes};
 
 #[global_allocator]
@@ -11,8 +11,19 @@ static COUNTING: CountingAllocator = CountingAllocator;
 
 const N: usize = 16;
 
+/// The peak of a run is the gain of the next one.
+fn config() -> InferenceConfig {
+    let builder = InferenceConfig::builder()
+        .input(InputTensor::stream("x", N).shape([1, N]).channels(1))
+        .input(InputTensor::state("gain", "peak").initial([1.0]).shape([1]))
+        .output(OutputTensor::stream("y", N).shape([1, N]))
+        .output(OutputTensor::state("peak").shape([1]));
+    builder.build().unwrap()
+}
+
 fn specimen(name: &str, a: f32, b: f32) -> Specimen {
     Specimen::new(name, ModelSource::memory(file(a, b)))
+        .config(config())
         .shapes([vec![1, N], vec![1]], [vec![1, N], vec![1]])
         .shapes([vec![1, 5], vec![1]], [vec![1, 5], vec![1]])
         .failing([TensorData::F32(vec![0.5; N]), TensorData::F32(vec![2e6])])
@@ -82,6 +93,8 @@ const PLANTED: &[(Fault, bool, Property)] = &[
     (Fault::NamesTwice, false, Property::Signature),
     (Fault::NameChanges, false, Property::Signature),
     (Fault::LongerTensors, false, Property::Tensors),
+    (Fault::Narrowed, false, Property::Types),
+    (Fault::AxisMore, false, Property::Layouts),
     (Fault::ExtentAccepted, false, Property::WrongRequests),
     (Fault::CountAccepted, false, Property::WrongRequests),
     (Fault::HugePanics, false, Property::WrongRequests),
@@ -102,6 +115,9 @@ const PLANTED: &[(Fault, bool, Property)] = &[
     (Fault::ResetForgotten, true, Property::Reset),
     (Fault::WarmthStays, false, Property::WarmUp),
     (Fault::WarmthStays, true, Property::WarmUp),
+    (Fault::StateNotTaken, false, Property::States),
+    (Fault::StatesShared, false, Property::States),
+    (Fault::RemembersSecretly, true, Property::States),
     (Fault::FailureStays, false, Property::AfterFailure),
     (Fault::FailureStays, true, Property::AfterFailure),
     (Fault::SharedOutput, false, Property::EnginesApart),

@@ -99,7 +99,7 @@ impl Entry {
     }
 }
 
-type List = Arc<Vec<Arc<Entry>>>;
+pub(crate) type List = Arc<Vec<Arc<Entry>>>;
 
 /// The list, and a version that changes with it.
 #[derive(Debug)]
@@ -121,6 +121,11 @@ impl Registry {
 
     pub(crate) fn remove(&self, entry: &Arc<Entry>) {
         self.change(|list| list.retain(|other| !Arc::ptr_eq(other, entry)));
+    }
+
+    /// The entries as they are now. Control thread.
+    pub(crate) fn entries(&self) -> List {
+        lock(&self.list).clone()
     }
 
     fn change(&self, edit: impl FnOnce(&mut Vec<Arc<Entry>>)) {

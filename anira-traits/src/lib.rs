@@ -17,7 +17,7 @@ pub use backend::{
 };
 pub use config::{
     Axis, InferenceConfig, InferenceConfigBuilder, InputRole, InputTensor, LatePolicy, Layout, OutputRole,
-    OutputTensor,
+    OutputTensor, SchedulingAllowance,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use host::{BlockSize, HostConfig, MAX_BLOCK, Mode};
@@ -29,4 +29,4 @@ pub use scheduler::{
     Admission, Attachment, Forecast, Head, Ran, Scheduler, SessionFit, Submit, Terms, Timing, Work,
 };
 pub use span::Span;
-pub use tensor::{DType, Signature, TensorData, TensorInfo, TensorView, TensorViewMut, shape_text};
+pub use tensor::{DType, Signature, TensorData, TensorInfo, TensorView, TensorViewMut, place, shape_text};

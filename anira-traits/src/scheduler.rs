@@ -112,6 +112,13 @@ pub trait Scheduler<E: Engine>: Send + Sync + 'static {
     /// How slots relate to callbacks. Control thread.
     fn timing(&self) -> Timing;
 
+    /// How long slots of other sessions, which nobody can interrupt, may stand in the way of a session with these terms, by what
+    /// those declared that are attached now; `None` where the scheduler cannot say. Control thread; changes nothing.
+    fn blocking(&self, terms: &Terms) -> Option<Duration> {
+        let _ = terms;
+        None
+    }
+
     /// Takes a session in. Control thread; may block and start threads.
     ///
     /// # Errors

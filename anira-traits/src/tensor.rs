@@ -102,17 +102,27 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// The index of the input of that name.
+    /// The index of the input of that name, or at that place (`#0` is the first): see [`place`].
     #[must_use]
     pub fn input(&self, name: &str) -> Option<usize> {
-        self.inputs.iter().position(|t| t.name == name)
+        place(name, self.inputs.iter().map(|t| t.name.as_str()))
     }
 
-    /// The index of the output of that name.
+    /// The index of the output of that name, or at that place (`#0` is the first): see [`place`].
     #[must_use]
     pub fn output(&self, name: &str) -> Option<usize> {
-        self.outputs.iter().position(|t| t.name == name)
+        place(name, self.outputs.iter().map(|t| t.name.as_str()))
     }
+}
+
+/// Which of these tensors a name stands for: the one that bears it; if none does, `#0`, `#1`, … stand for the first, the second, ….
+/// For models whose tensors have no names, or names that the next export changes.
+#[must_use]
+pub fn place<'a>(name: &str, tensors: impl ExactSizeIterator<Item = &'a str> + Clone) -> Option<usize> {
+    tensors.clone().position(|own| own == name).or_else(|| {
+        let digits = name.strip_prefix('#').filter(|n| n.bytes().all(|b| b.is_ascii_digit()))?;
+        digits.parse().ok().filter(|place| *place < tensors.len())
+    })
 }
 
 macro_rules! views {
@@ -334,6 +344,27 @@ mod tests {
             }
         }
         assert!(TensorView::F32(&data).is_finite(), "large is finite");
+    }
+
+    #[test]
+    fn tensors_are_found_by_name_or_else_by_place() {
+        let tensor = |name: &str| TensorInfo::f32(name, &[1]);
+        let signature =
+            Signature { inputs: vec![tensor("a"), tensor("b"), tensor("#0")], outputs: vec![tensor("y")] };
+        for (name, right) in [
+            ("b", Some(1)),
+            ("#1", Some(1)),
+            ("#0", Some(2)),
+            ("#2", Some(2)),
+            ("#3", None),
+            ("#", None),
+            ("#+1", None),
+            ("1", None),
+            ("", None),
+        ] {
+            assert_eq!(signature.input(name), right, "{name}");
+        }
+        assert_eq!((signature.output("#0"), signature.output("#1")), (Some(0), None));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use anira_traits::{
     Axis, DType, EngineRequest, Error, ErrorKind, InferenceConfig, InputRole, InputTensor, Layout,
-    OutputRole, OutputTensor, Result, Signature, StreamPlan, TensorData, TensorInfo, shape_text,
+    OutputRole, OutputTensor, Result, Signature, StreamPlan, TensorData, TensorInfo, place, shape_text,
 };
 
 /// A configuration and a model that fit each other.
@@ -238,7 +238,7 @@ impl Binding {
 }
 
 fn find(name: &str, tensors: &[TensorInfo]) -> Result<usize> {
-    tensors.iter().position(|t| t.name == name).ok_or_else(|| {
+    place(name, tensors.iter().map(|t| t.name.as_str())).ok_or_else(|| {
         let known: Vec<_> = tensors.iter().map(|t| format!("`{}`", t.name)).collect();
         Error::config("name", format_args!("`{name}`"), format_args!("the model has {}", known.join(", ")))
     })

@@ -16,7 +16,7 @@ pub use anira_scheduler as scheduler;
 pub use anira_traits as traits;
 pub use anira_traits::{
     BlockSize, Error, ErrorKind, HostConfig, InferenceConfig, InputTensor, LatePolicy, Mode, ModelSource,
-    OutputTensor, Result,
+    OutputTensor, Result, SchedulingAllowance,
 };
 pub use block::{Sink, Source};
 pub use handler::{

@@ -8,5 +8,5 @@ pub use crate::handler::{
 pub use anira_scheduler::{Driven, Inline, Offline, Pool, Priority};
 pub use anira_traits::{
     Backend, BlockSize, Engine, Error, ErrorKind, HopProcessor, HostConfig, InferenceConfig, InputTensor,
-    LatePolicy, Mode, Model, ModelSource, OutputTensor, PrePostProcessor, Scheduler,
+    LatePolicy, Mode, Model, ModelSource, OutputTensor, PrePostProcessor, Scheduler, SchedulingAllowance,
 };

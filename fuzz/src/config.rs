@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anira_traits::config::{MAX_CATCH_UP, MAX_ENGINES, MAX_EXTENT, MAX_LATE_FADE};
+use anira_traits::config::{MAX_CATCH_UP, MAX_ENGINES, MAX_EXTENT, MAX_LATE_FADE, MAX_TENSORS};
 use anira_traits::{
     Axis, ErrorKind, InferenceConfig, InferenceConfigBuilder, InputRole, InputTensor, LatePolicy, Layout,
     OutputRole, OutputTensor,
@@ -53,6 +53,7 @@ fn builder(input: &mut Unstructured<'_>) -> Result<InferenceConfigBuilder> {
     }
     if input.ratio(1, 8)? {
         builder = builder.max_inference(Duration::from_micros(input.arbitrary()?));
+        builder = builder.scheduling_allowance(Duration::from_micros(input.arbitrary()?));
     }
     if input.ratio(1, 8)? {
         let policies = LatePolicy::ALL.map(|(_, policy)| policy);
@@ -154,7 +155,7 @@ fn accepted(config: &InferenceConfig) {
     assert!((1..=MAX_ENGINES).contains(&config.engines()));
     assert!(config.blocking_ppm() <= 1_000_000);
     assert!(config.max_catch_up() <= MAX_CATCH_UP && config.late_fade() <= MAX_LATE_FADE);
-    assert!(config.pre_roll() <= MAX_EXTENT);
+    assert!(config.pre_roll() <= MAX_EXTENT && config.inputs().len() <= MAX_TENSORS);
     assert!(!config.has_state() || config.engines() == 1);
     let mut streams = 0;
     for (i, tensor) in config.inputs().iter().enumerate() {

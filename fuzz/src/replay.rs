@@ -19,6 +19,17 @@ pub fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Numbers that look random and are the same for ever (SplitMix64).
+pub fn numbers(seed: u64) -> impl Iterator<Item = u64> {
+    let mut state = seed;
+    std::iter::repeat_with(move || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    })
+}
+
 /// The main function of a target that was built without a fuzzer: runs `check` on every file that the arguments name.
 /// A fault ends the program with a panic, right after the name of the file.
 pub fn main(check: fn(&[u8])) -> ExitCode {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anira_fuzz::{config, replay};
+use anira_fuzz::replay;
 
 /// Runs `check` on the files in `seeds/<target>`.
 fn seeds(target: &str, check: fn(&[u8])) {
@@ -15,15 +15,10 @@ fn seeds(target: &str, check: fn(&[u8])) {
     }
 }
 
-/// Runs `check` on `count` inputs of 0 to 255 bytes (SplitMix64).
+/// Runs `check` on `count` inputs of 0 to 255 bytes.
 fn random(count: usize, check: fn(&[u8])) {
-    let mut state = 0u64;
-    let mut next = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
+    let mut numbers = replay::numbers(0);
+    let mut next = || numbers.next().unwrap_or_default();
     for _ in 0..count {
         let length = next() as usize % 256;
         let data: Vec<u8> = (0..length).map(|_| next() as u8).collect();
@@ -31,12 +26,43 @@ fn random(count: usize, check: fn(&[u8])) {
     }
 }
 
-#[test]
-fn config_passes_its_saved_inputs() {
-    seeds("config", config::check);
+/// The tests of a target: the saved inputs in a folder, and so many that are made up.
+macro_rules! replayed {
+    ($($target:ident, $seeds:ident, $count:expr;)*) => { $(
+        mod $target {
+            #[test]
+            fn passes_its_saved_inputs() {
+                crate::seeds(stringify!($seeds), anira_fuzz::$target::check);
+            }
+
+            #[test]
+            fn passes_random_inputs() {
+                crate::random($count, anira_fuzz::$target::check);
+            }
+        }
+    )* };
 }
 
-#[test]
-fn config_passes_random_inputs() {
-    random(50_000, config::check);
+// What takes long to build, and native engines, as far as they are built in.
+#[cfg(feature = "litert")]
+replayed! { litert, tflite_file, 100; }
+#[cfg(feature = "onnxruntime")]
+replayed! { onnxruntime, onnx_file, 100; }
+#[cfg(feature = "rten")]
+replayed! { rten, onnx_file, 100; }
+#[cfg(feature = "tflite")]
+replayed! { tflite, tflite_file, 100; }
+#[cfg(feature = "torch")]
+replayed! { torch, torch_file, 100; }
+#[cfg(feature = "wav")]
+replayed! { wav, wav, 200; }
+
+replayed! {
+    config, config, 50_000;
+    config_file, config_file, 2_000;
+    latency, latency, 2_000;
+    onnx_file, onnx_file, 300;
+    stream, stream, 500;
+    tflite_file, tflite_file, 1_000;
+    torch_file, torch_file, 1_000;
 }

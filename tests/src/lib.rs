@@ -9,6 +9,8 @@ mod apart;
 mod gate;
 mod late;
 mod quick;
+pub mod twin;
+#[cfg(feature = "rten")]
 pub mod zoo;
 
 use std::path::PathBuf;

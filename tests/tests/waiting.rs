@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anira::prelude::*;
-use anira_tests::{Gate, cut, delayed, eventually, mono, ramp, settle, valid};
+use anira_tests::{Gate, backend, cut, delayed, eventually, mono, ramp, settle, signature, valid};
 
 /// Samples in a block and in a hop.
 const BLOCK: usize = 1000;
@@ -120,6 +120,51 @@ fn if_nobody_comes_the_wait_is_its_bound_and_not_longer() {
         assert!(took < Duration::from_secs(5), "{took:?}");
     }
     assert_eq!(late, 1);
+}
+
+#[test]
+fn several_outputs_wait_no_longer_together_than_one() {
+    // The second has 50 samples for one of the first: it is no longer waited for than the first.
+    for hops in [vec![BLOCK; 50], vec![BLOCK, 50 * BLOCK]] {
+        let names: Vec<String> = (0..hops.len()).map(|n| format!("output {n}")).collect();
+        let shapes: Vec<[usize; 3]> = hops.iter().map(|hop| [1, 1, *hop]).collect();
+        let tensors: Vec<(&str, &[usize])> =
+            names.iter().zip(&shapes).map(|(name, shape)| (&name[..], &shape[..])).collect();
+        let model = backend(signature(&[("input", &[1, 1, BLOCK])], &tensors), |_, _| Ok(()));
+        let mut config = cut().input(InputTensor::stream("input", BLOCK));
+        for (name, hop) in names.iter().zip(&hops) {
+            config = config.output(OutputTensor::stream(name, *hop));
+        }
+        let config = config.max_inference(Duration::from_millis(10)).blocking_ratio(SHARE);
+        let builder = InferenceHandler::builder(valid(config.build())).backend(model);
+        let mut handler = valid(builder.scheduler(valid(Driven::new(1))).build());
+        let Prepared { mut audio, .. } = valid(handler.prepare(&host(LONG)));
+        for _ in 0..2 {
+            let start = Instant::now();
+            assert!(audio.push(0, &[&ramp(BLOCK)[..]]).is_ok());
+            for (stream, hop) in hops.iter().enumerate().rev() {
+                let mut out = vec![0.0f32; *hop];
+                assert_eq!(audio.pop(stream, &mut [&mut out[..]]).late_samples, *hop as u64);
+            }
+            assert!(is_bound(start.elapsed(), 1), "{} outputs: {:?}", hops.len(), start.elapsed());
+        }
+    }
+}
+
+#[test]
+fn what_a_callback_did_not_wait_is_not_saved_up() {
+    // Of a hundred callbacks 99 complete no hop and lack nothing; the last may wait for its own ten samples, 400 ms.
+    let mut handler = session(mono(BLOCK, copy), valid(Driven::new(1)), 1.0);
+    let Prepared { mut audio, report, .. } =
+        valid(handler.prepare(&HostConfig::varying(BLOCK as f64 / LONG.as_secs_f64(), 10)));
+    let due = report.latency[0].samples as usize;
+    let input = ramp(due + 10);
+    for block in input[..due].chunks(10) {
+        assert_eq!(call(&mut audio, block).1, 0);
+    }
+    let (_, late, took) = call(&mut audio, &input[due..]);
+    assert_eq!(late, 10);
+    assert!((LONG / 100..SOON).contains(&took), "{took:?}");
 }
 
 #[test]

@@ -16,9 +16,12 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("anira-backend-onnx", &["rten", "onnxruntime"]),
     ("anira-backend-torch", &["torch"]),
     ("anira-backend-tflite", &["tflite", "litert"]),
-    ("anira-cli", &["onnxruntime", "torch", "tflite", "litert"]),
+    ("anira-cli", &["onnxruntime", "torch", "tflite", "litert", "violations"]),
     ("anira-tests", &["onnxruntime", "torch", "tflite", "litert"]),
 ];
+
+/// Features that need no library.
+const EVERYWHERE: &[&str] = &["rten", "violations"];
 
 /// Tests of whole sessions that say nothing about engines, and ran without them.
 const ELSEWHERE: &[&str] = &[
@@ -77,7 +80,7 @@ fn features(engines: &[&str]) -> String {
 }
 
 fn features_of(engines: &[&str], which: impl Fn(&str) -> bool) -> String {
-    let is_there = |feature: &&&str| **feature == "rten" || engines.contains(*feature);
+    let is_there = |feature: &&&str| EVERYWHERE.contains(*feature) || engines.contains(*feature);
     let of = |(package, features): &(&str, &[&str])| -> Vec<String> {
         features.iter().filter(is_there).map(|feature| format!("{package}/{feature}")).collect()
     };
@@ -105,10 +108,10 @@ mod tests_of_this {
 
     #[test]
     fn an_engine_that_is_not_there_has_no_feature() {
-        assert_eq!(features(&[]), "anira-backend-onnx/rten");
+        assert_eq!(features(&[]), "anira-backend-onnx/rten,anira-cli/violations");
         assert_eq!(
             features(&["torch"]),
-            "anira-backend-onnx/rten,anira-backend-torch/torch,anira-cli/torch,anira-tests/torch"
+            "anira-backend-onnx/rten,anira-backend-torch/torch,anira-cli/torch,anira-cli/violations,anira-tests/torch"
         );
         assert_eq!(features_of(&["litert"], |p| p == "anira-tests"), "anira-tests/litert");
     }

@@ -24,13 +24,17 @@ const LINKED: &[(&str, &[&str])] = &[
     ("litert", &["LITERT_LIB_DIR"]),
 ];
 
+/// The facade's engines: every set of these is built.
+const ENGINES: &[&str] = &["rten", "onnxruntime", "torch", "tflite", "litert"];
+
 /// What of the facade's features can meet in a program: every set of these is built by `--powerset`.
 const POWERSET: &[&str] = &["rten", "onnxruntime", "torch", "tflite", "litert", "file", "serde", "schema"];
 
 /// Clippy's arguments that make a warning an error.
 const DENY: [&str; 3] = ["--", "-D", "warnings"];
 
-/// Builds every library without features and with each of its features alone, then looks at what they pull in.
+/// Builds every library without features and with each of its features alone, and the facade with every set of engines; then looks
+/// at what they pull in.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let lacking = lacking()?;
     for package in workspace.libraries() {
@@ -44,6 +48,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             }
         }
     }
+    every_set(workspace, ENGINES, &lacking)?;
+    // The program without an engine, and what it does then.
+    let without = ["-p", "anira-cli", "--no-default-features", "--all-targets"];
+    Call::new(workspace, "clippy").args(without).args(DENY).run()?;
     let bare = tree(workspace, &["-p", "anira", "--no-default-features"])?;
     refuse_native("anira without features", &bare)?;
     if bare.len() > MOST_CRATES {
@@ -68,13 +76,18 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
 /// Builds the facade with every set of the features that matter, but for those that say the same.
 pub(crate) fn powerset(workspace: &Workspace) -> Result<()> {
+    every_set(workspace, POWERSET, &lacking()?)
+}
+
+/// Builds the facade with every set of these features, but for those that say the same or cannot be built here.
+fn every_set(workspace: &Workspace, features: &[&'static str], lacking: &[(&str, String)]) -> Result<()> {
     let Some(facade) = workspace.packages.iter().find(|package| package.name == "anira") else {
         bail!("the workspace has no package `anira`");
     };
-    let mut features = POWERSET.to_vec();
-    for (engine, why) in lacking()? {
+    let mut features = features.to_vec();
+    for (engine, why) in lacking {
         println!("skipped: every set with `{engine}`: {why}");
-        features.retain(|feature| *feature != engine);
+        features.retain(|feature| feature != engine);
     }
     let sets = sets(facade, &features);
     for (i, set) in sets.iter().enumerate() {
@@ -204,6 +217,7 @@ mod tests {
     fn the_powerset_and_the_linked_engines_are_features_of_the_facade() {
         let manifest = include_str!("../../anira/Cargo.toml");
         let linked = LINKED.iter().map(|(engine, _)| engine);
+        assert!(ENGINES.iter().all(|engine| POWERSET.contains(engine)));
         for feature in POWERSET.iter().chain(linked) {
             assert!(manifest.contains(&format!("\n{feature} = [")), "anira has no feature `{feature}`");
         }

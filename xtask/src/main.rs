@@ -4,6 +4,7 @@
 mod call;
 mod engines;
 mod features;
+mod fuzz;
 mod loom;
 mod mutation;
 mod native;
@@ -82,7 +83,8 @@ enum Verb {
     /// What cannot be had is skipped with a line that says so; with CI=true, or named by --engine or --models, it is an error. A file with
     /// another hash than expected is always an error.
     Native(native::Native),
-    /// Builds every library without features and with each alone, and sees that no native code comes in unasked.
+    /// Builds every library without features and with each alone, `anira` with every set of engines, and sees that no native code
+    /// comes in unasked.
     ///
     /// A feature whose engine's library is not there is skipped with a line that says so; with CI=true it is an error.
     Features {
@@ -135,6 +137,20 @@ enum Verb {
         /// The first scenario; a failure names the one to begin with.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    },
+    /// Fuzzes: gives inputs that are made up and bettered by what they reach to everything that reads or computes. No part of `test`.
+    ///
+    /// Needs a nightly toolchain (`rustup toolchain install nightly`) and a C++ compiler. The targets are built optimised, with
+    /// every check of Rust's and under AddressSanitizer; an input that takes more than 10 seconds or 2 GB is a finding, too. What a run
+    /// learns is kept in fuzz/corpus, what it finds is written to fuzz/artifacts. fuzz/README.md says what each target checks.
+    /// Exit code: 0 nothing was found, 1 something was.
+    Fuzz {
+        /// How long each target goes on.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Only this target; may be given several times. Without it, all but those of native engines.
+        #[arg(long = "target", value_name = "NAME")]
+        only: Vec<String>,
     },
     /// Runs the stress test of pools under ThreadSanitizer. Advisory: no part of `test`.
     ///
@@ -198,6 +214,7 @@ fn run(verb: &Verb, workspace: &Workspace) -> anyhow::Result<bool> {
             shuttle::run(workspace, *iterations, &mut tally::Tally::default()).map(|()| true)
         }
         Verb::Soak { seconds, seed } => soak::run(workspace, *seconds, *seed).map(|()| true),
+        Verb::Fuzz { seconds, only } => fuzz::run(workspace, *seconds, only).map(|()| true),
         Verb::Tsan { seconds } => tsan::run(workspace, *seconds).map(|()| true),
     }
 }

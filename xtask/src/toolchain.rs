@@ -1,4 +1,4 @@
-//! Parts of the Rust toolchain that a minimal installation lacks.
+//! Parts of the Rust toolchain that a minimal installation lacks, and toolchains beside the one that runs us.
 
 use std::process::{Command, Stdio};
 
@@ -25,4 +25,38 @@ pub(crate) fn ensure(workspace: &Workspace, subcommand: &str, component: &str) -
         "`cargo {subcommand}` is not installed and rustup could not install it; \
          add the component `{component}` to your Rust toolchain"
     )
+}
+
+/// The host that a toolchain compiles for, unless it is not there.
+pub(crate) fn host(toolchain: &str) -> Option<String> {
+    ask(toolchain, &["-vV"]).as_deref().and_then(host_of)
+}
+
+/// What a toolchain's compiler says.
+pub(crate) fn ask(toolchain: &str, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new("rustup");
+    let output = command.args(["run", toolchain, "rustc"]).args(arguments).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The host that a compiler says it is for.
+fn host_of(version: &str) -> Option<String> {
+    version.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_read_from_the_compilers_version() {
+        let text = "rustc 1.99.0-nightly\nbinary: rustc\nhost: x86_64-unknown-linux-gnu\n";
+        assert_eq!(host_of(text).as_deref(), Some("x86_64-unknown-linux-gnu"));
+        assert_eq!(host_of(""), None);
+    }
+
+    #[test]
+    fn a_toolchain_that_is_not_there_has_no_host() {
+        assert_eq!(host("no-such-toolchain"), None);
+    }
 }

@@ -1,13 +1,13 @@
 //! The stress test of pools under ThreadSanitizer, which needs a nightly compiler.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Result, bail};
 
 use crate::call::Call;
 use crate::soak;
 use crate::tally::Tally;
+use crate::toolchain;
 use crate::workspace::Workspace;
 
 const TOOLCHAIN: &str = "nightly";
@@ -20,7 +20,7 @@ const SUPPRESSIONS: &str = "xtask/tsan.suppressions";
 
 /// Builds and runs it; a report that is not suppressed is an error.
 pub(crate) fn run(workspace: &Workspace, seconds: u64) -> Result<()> {
-    let Some(host) = ask(&["-vV"]).as_deref().and_then(host) else {
+    let Some(host) = toolchain::host(TOOLCHAIN) else {
         bail!(
             "there is no {TOOLCHAIN} toolchain; get it with `rustup toolchain install {TOOLCHAIN} -c rust-src`"
         );
@@ -28,7 +28,7 @@ pub(crate) fn run(workspace: &Workspace, seconds: u64) -> Result<()> {
     if !host.contains("linux") && !host.contains("darwin") {
         bail!("ThreadSanitizer does not exist for {host}; run this on Linux or macOS");
     }
-    let root = ask(&["--print", "sysroot"]).unwrap_or_default();
+    let root = toolchain::ask(TOOLCHAIN, &["--print", "sysroot"]).unwrap_or_default();
     if !Path::new(root.trim()).join(SOURCES).exists() {
         bail!(
             "the sources of the standard library are missing, which has to be instrumented too; \
@@ -50,28 +50,4 @@ pub(crate) fn run(workspace: &Workspace, seconds: u64) -> Result<()> {
     }
     println!("no race was seen beyond those that {SUPPRESSIONS} explains");
     Ok(())
-}
-
-/// What the toolchain's compiler says.
-fn ask(arguments: &[&str]) -> Option<String> {
-    let mut command = Command::new("rustup");
-    let output = command.args(["run", TOOLCHAIN, "rustc"]).args(arguments).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-/// The host that a compiler says it is for.
-fn host(version: &str) -> Option<String> {
-    version.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_host_is_read_from_the_compilers_version() {
-        let text = "rustc 1.99.0-nightly\nbinary: rustc\nhost: x86_64-unknown-linux-gnu\n";
-        assert_eq!(host(text).as_deref(), Some("x86_64-unknown-linux-gnu"));
-        assert_eq!(host(""), None);
-    }
 }

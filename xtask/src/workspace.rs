@@ -73,9 +73,10 @@ impl Workspace {
         serde_json::from_slice(&output.stdout).context("`cargo metadata` printed something unexpected")
     }
 
-    /// The crates with a library that users of anira build: all but the tests and this program.
+    /// The crates with a library that users of anira build: all but the tests, the program `anira` and this one.
     pub(crate) fn libraries(&self) -> impl Iterator<Item = &Package> {
-        self.packages.iter().filter(|p| p.has_library() && p.name != "anira-tests" && p.name != "xtask")
+        let inner = ["anira-tests", "anira-cli", "xtask"];
+        self.packages.iter().filter(move |p| p.has_library() && !inner.contains(&p.name.as_str()))
     }
 
     /// A path below the root with forward slashes, as findings show it.

@@ -9,7 +9,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use super::{fault, provider, runtime};
 
 /// Options of our own.
-const OWN: [&str; 2] = ["optimize", "providers"];
+const OWN: [&str; 4] = ["optimize", "providers", "memory_pattern", "deterministic"];
 
 /// Entries of ONNX Runtime's configuration that are passed on as they are: those that change how it computes. Left out are threads
 /// and spinning, which anira decides, flush-to-zero, which is the worker's, and whatever names files.
@@ -45,6 +45,8 @@ const ENTRIES: [&str; 24] = [
 pub(crate) struct Options {
     level: GraphOptimizationLevel,
     providers: Vec<ExecutionProviderDispatch>,
+    memory_pattern: bool,
+    deterministic: bool,
     entries: Vec<(String, String)>,
 }
 
@@ -61,6 +63,8 @@ impl Options {
         Ok(Self {
             level: level(own("optimize"))?,
             providers: own("providers").map_or(Ok(Vec::new()), provider::parse)?,
+            memory_pattern: switch("memory_pattern", own("memory_pattern"), true)?,
+            deterministic: switch("deterministic", own("deterministic"), false)?,
             entries: request.options.iter().filter(entry).map(|(n, v)| (n.clone(), v.clone())).collect(),
         })
     }
@@ -92,7 +96,21 @@ impl Options {
             .with_parallel_execution(false)?
             .with_intra_op_spinning(false)?
             .with_inter_op_spinning(false)?
+            .with_memory_pattern(self.memory_pattern)?
+            .with_deterministic_compute(self.deterministic)?
             .with_optimization_level(self.level)?)
+    }
+}
+
+fn switch(name: &str, value: Option<&str>, unset: bool) -> Result<bool> {
+    match value {
+        None => Ok(unset),
+        Some("true") => Ok(true),
+        Some("false") => Ok(false),
+        Some(other) => {
+            let field = format!("options.{name}");
+            Err(Error::config(field, format_args!("`{other}`"), "`true` or `false`"))
+        }
     }
 }
 

@@ -15,6 +15,9 @@ fn memory_and_file_and_every_level_give_the_same() {
         for level in ["none", "basic", "extended", "all"] {
             variants.push(OnnxRuntime.load(&memory, &plain.clone().option("optimize", level)));
         }
+        for (name, value) in [("memory_pattern", "false"), ("deterministic", "true")] {
+            variants.push(OnnxRuntime.load(&memory, &plain.clone().option(name, value)));
+        }
         let entry = ("session.disable_prepacking", "1");
         variants.push(
             OnnxRuntime.load(&memory, &plain.clone().option(entry.0, entry.1).option("providers", "cpu")),
@@ -63,10 +66,12 @@ fn an_entry_reaches_the_library() {
 fn other_names_and_values_are_refused_by_name() {
     let gain = ModelSource::file(root().join("models/gain.onnx"));
     let cases = [
-        ("threads", "4", "reads only: optimize, providers, session."),
+        ("threads", "4", "reads only: optimize, providers, memory_pattern, deterministic, session."),
         ("session.intra_op.allow_spinning", "1", "reads only: "),
         ("session.no_such_entry", "1", "reads only: "),
         ("optimize", "true", "`true`; `none`, `basic`, `extended` or `all`"),
+        ("memory_pattern", "1", "`1`; `true` or `false`"),
+        ("deterministic", "yes", "`yes`; `true` or `false`"),
         ("providers", "gpu", "`gpu`; one or more, separated by commas, of cpu, cuda"),
         ("providers", "", "``; one or more"),
     ];

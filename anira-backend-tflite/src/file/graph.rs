@@ -1,6 +1,8 @@
 //! How a file's graphs hang together: every index points to something, every value is computed before it is used and
 //! only once, no constant is written, no graph calls itself.
 
+use std::collections::HashSet;
+
 use anira_traits::{Error, ErrorKind, Result};
 
 use super::operator::{self, Rule};
@@ -24,9 +26,11 @@ pub(crate) fn check(model: &Model<'_>) -> Result<()> {
         let Some(graph) = model.graphs.get(entry.graph) else {
             return Err(broken(format!("a signature is of graph {}, which is not there", entry.graph)));
         };
-        let held = |place: &usize, list: &[i32]| list.iter().any(|i| usize::try_from(*i) == Ok(*place));
-        let inputs = entry.inputs.iter().all(|(_, place)| held(place, &graph.inputs));
-        if !inputs || !entry.outputs.iter().all(|(_, place)| held(place, &graph.outputs)) {
+        let held = |named: &[(&str, usize)], list: &[i32]| {
+            let places: HashSet<_> = list.iter().filter_map(|i| usize::try_from(*i).ok()).collect();
+            named.iter().all(|(_, place)| places.contains(place))
+        };
+        if !held(&entry.inputs, &graph.inputs) || !held(&entry.outputs, &graph.outputs) {
             return Err(broken("a signature names a tensor that is no input or output of its graph".into()));
         }
     }

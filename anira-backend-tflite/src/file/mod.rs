@@ -8,6 +8,7 @@
     allow(dead_code, reason = "not every engine reads all; without one only the signature is read")
 )]
 
+mod extent;
 mod flatbuffer;
 mod graph;
 mod operator;
@@ -61,6 +62,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Contents> {
     let model = Model::read(buffer.root()?)?;
     graph::check(&model)?;
     size::check(&model)?;
+    extent::check(&model)?;
     let Some(main) = model.graphs.first() else {
         return Err(Error::new(ErrorKind::Model, "holds no graph"));
     };

@@ -1,5 +1,7 @@
 //! The tensors through which sessions and engines meet: how a session sees them, and how the engine stores them.
 
+use std::collections::{HashMap, HashSet};
+
 use anira_traits::{DType, Error, ErrorKind, Result, TensorInfo, shape_text};
 
 use super::MAX_ELEMENTS;
@@ -135,12 +137,13 @@ pub(crate) fn ports(model: &Model<'_>, graph: &Graph<'_>) -> Result<Ports> {
 
 /// The names that a signature gives to these tensors, if it names each once and no other.
 fn entry_names(entry: &[(&str, usize)], places: &[i32]) -> Option<Vec<String>> {
-    let name = |place: &i32| {
-        let mut names = entry.iter().filter(|(_, own)| usize::try_from(*place) == Ok(*own));
-        names.next().filter(|_| names.next().is_none()).map(|(name, _)| (*name).to_owned())
-    };
+    let own: HashMap<usize, &str> = entry.iter().map(|(name, place)| (*place, *name)).collect();
+    if own.len() != entry.len() || entry.len() != places.len() {
+        return None;
+    }
+    let name = |place: &i32| own.get(&usize::try_from(*place).ok()?).map(|name| (*name).to_owned());
     let names: Vec<_> = places.iter().map(name).collect::<Option<_>>()?;
-    (entry.len() == places.len() && distinct(&names)).then_some(names)
+    distinct(&names).then_some(names)
 }
 
 fn tensor_names(graph: &Graph<'_>, places: &[i32], what: &str) -> Vec<String> {
@@ -150,7 +153,8 @@ fn tensor_names(graph: &Graph<'_>, places: &[i32], what: &str) -> Vec<String> {
 }
 
 fn distinct(names: &[String]) -> bool {
-    names.iter().enumerate().all(|(i, name)| !name.is_empty() && !names[..i].contains(name))
+    let mut seen = HashSet::new();
+    names.iter().all(|name| !name.is_empty() && seen.insert(name))
 }
 
 fn port(name: String, tensor: &Tensor<'_>, model: &Model<'_>) -> Result<Port> {

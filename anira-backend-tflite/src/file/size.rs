@@ -1,7 +1,7 @@
 //! How much memory a file asks for, and the numbers that its tensors are made from.
 //!
-//! A file of a kilobyte can ask for terabytes, and memory that cannot be had ends the process. Sizes that are computed
-//! from inputs are not followed.
+//! A file of a kilobyte can ask for terabytes, and memory that cannot be had ends the process. What becomes of the numbers, whatever
+//! the file declares of it, is followed in `extent.rs`.
 
 use anira_traits::{Error, ErrorKind, Result};
 

@@ -62,7 +62,9 @@ pub(super) fn opens_class(line: &str, class: &str) -> bool {
 
 /// The head of the method that starts on the first of these lines.
 fn head(lines: &[&str]) -> Option<Method> {
-    let end = lines.iter().position(|line| line.ends_with(':'))?;
+    let other = |line: &&str| line.starts_with("  def ");
+    let own = lines.iter().skip(1).position(other).map_or(lines.len(), |next| next + 1);
+    let end = lines[..own].iter().position(|line| line.ends_with(':'))?;
     let text = lines[..=end].iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
     let (name, rest) = text.strip_prefix("def ")?.split_once('(')?;
     let (arguments, returns) = match rest.rsplit_once(") -> ") {
@@ -164,6 +166,16 @@ mod tests {
         assert_eq!(names, [("x", false), ("h", true)]);
         assert!(methods[0].arguments[0].is_tensor() && !methods[0].arguments[1].is_tensor());
         assert!(methods[1].arguments.is_empty());
+    }
+
+    #[test]
+    fn a_head_ends_before_the_next_method() {
+        let text = "class A(Module):\n  def open(self: A\n  def whole(self: A) -> int:\n    return 1\n";
+        assert_eq!(methods(text, "A").iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["whole"]);
+        // Hours, if every one were looked for to the end.
+        let many =
+            format!("class A(Module):\n{}  def last(self: A) -> int:\n", "  def open(\n".repeat(500_000));
+        assert_eq!(methods(&many, "A").len(), 1);
     }
 
     #[test]

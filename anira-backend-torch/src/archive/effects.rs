@@ -52,6 +52,8 @@ const LISTS: &[&str] = &["append", "extend", "insert", "pop", "clear", "remove",
 
 /// Characters of a statement that is looked into; a longer one is taken to change everything.
 const MAX_STATEMENT: usize = 20_000;
+/// Characters of arguments that are looked into in all of a file; beyond, everything is taken to change.
+const MAX_LOOKED: usize = 1 << 23;
 /// Views of views.
 const MAX_VIEWS: usize = 16;
 
@@ -72,6 +74,8 @@ pub(crate) struct Effects {
     argument: bool,
     /// A module has tensors that are not parameters.
     buffers: bool,
+    /// Characters that were looked into.
+    looked: usize,
 }
 
 /// Names of a function's values that are an attribute or a view of one, and which.
@@ -101,7 +105,8 @@ impl Effects {
 
     fn statement<'a>(&mut self, code: &'a str, held: &mut Held<'a>) {
         self.forks |= code.contains("fork(") || code.contains("awaitable(");
-        if code.len() > MAX_STATEMENT && code.contains(['_', '.']) && code.contains('(') {
+        let long = code.len() > MAX_STATEMENT || self.looked > MAX_LOOKED;
+        if long && code.contains(['_', '.']) && code.contains('(') {
             (self.writes, self.in_place, self.argument) = (true, true, true);
             return;
         }
@@ -124,7 +129,9 @@ impl Effects {
             }
             self.in_place |= changes;
             self.argument |= changes;
-            let first = split(inside(&code[at..])).first().copied().unwrap_or("");
+            let arguments = inside(&code[at..]);
+            self.looked = self.looked.saturating_add(arguments.len());
+            let first = split(arguments).first().copied().unwrap_or("");
             if let Some(attribute) = origin(first, held, 0) {
                 self.writes = true;
                 self.changed.insert(attribute.to_owned());
@@ -251,6 +258,15 @@ mod tests {
         let seen = effects(code);
         assert_eq!(seen.assigned.into_iter().collect::<Vec<_>>(), ["last"]);
         assert_eq!(seen.changed.into_iter().collect::<Vec<_>>(), ["past"]);
+    }
+
+    #[test]
+    fn what_would_take_long_to_look_into_is_taken_to_change_everything() {
+        let nested = format!("    y = {}x{}\n", "relu_(".repeat(150), ")".repeat(150));
+        assert!(!effects(&nested).writes);
+        // Minutes, if all of it were looked into.
+        let seen = effects(&nested.repeat(3_000));
+        assert!(seen.writes && seen.in_place);
     }
 
     #[test]

@@ -15,8 +15,10 @@ use super::zip::Zip;
 pub(crate) const TELL: &str = "anira_tell";
 pub(crate) const BRING_BACK: &str = "anira_bring_back";
 
-/// Modules within modules, and attributes of all.
+/// Modules within modules, all together.
 const MAX_MODULES: usize = 1_000;
+/// Bytes of code that are searched for the classes of all of them.
+const MAX_SEARCHED: usize = 1 << 28;
 
 /// One attribute that a run may change.
 struct Remembered {
@@ -26,11 +28,18 @@ struct Remembered {
     kind: String,
 }
 
+/// What the search for what a module remembers has cost.
+#[derive(Default)]
+struct Spent {
+    modules: usize,
+    bytes: usize,
+}
+
 /// Writes both methods into the archive's code. `false` if the module remembers what they cannot carry: a list, a
 /// dictionary, an object.
 pub(crate) fn write(zip: &mut Zip, class: &str, effects: &Effects) -> Option<()> {
     let mut found = Vec::new();
-    walk(zip, class, &mut Vec::new(), &mut found, effects, &mut 0)?;
+    walk(zip, class, &mut Vec::new(), &mut found, effects, &mut Spent::default())?;
     if found.is_empty() {
         return None;
     }
@@ -63,14 +72,15 @@ fn walk(
     path: &mut Vec<String>,
     found: &mut Vec<Remembered>,
     effects: &Effects,
-    modules: &mut usize,
+    spent: &mut Spent,
 ) -> Option<()> {
-    *modules += 1;
-    if *modules > MAX_MODULES || path.len() > 50 {
-        return None;
-    }
     let (file, name) = place(class);
     let text = zip.text(&file).ok()??;
+    spent.modules += 1;
+    spent.bytes = spent.bytes.saturating_add(text.len());
+    if spent.modules > MAX_MODULES || spent.bytes > MAX_SEARCHED || path.len() > 50 {
+        return None;
+    }
     let mut lines = text.lines().skip_while(|line| !opens_class(line, name));
     if !lines.next()?.starts_with(&format!("class {name}(Module)")) {
         // An object of another kind may hold anything.
@@ -88,7 +98,7 @@ fn walk(
         let written = effects.assigned.contains(attribute) || effects.changed.contains(attribute);
         if kind.starts_with("__torch__.") && !kind.starts_with("__torch__.torch.classes.") {
             path.push(attribute.to_owned());
-            walk(zip, kind, path, found, effects, modules)?;
+            walk(zip, kind, path, found, effects, spent)?;
             path.pop();
             continue;
         }

@@ -51,7 +51,7 @@ impl Zip {
         if count > MAX_ENTRIES {
             return Err(broken(format!("it has {count} entries; at most {MAX_ENTRIES}")));
         }
-        let (mut at, mut stored, mut inflated, mut folder) = (start, 0usize, 0usize, None::<String>);
+        let (mut at, mut held, mut inflated, mut folder) = (start, 0usize, 0usize, None::<String>);
         let mut entries = BTreeMap::new();
         for _ in 0..count {
             let entry = Entry::read(bytes, at)?;
@@ -62,10 +62,15 @@ impl Zip {
             if folder.get_or_insert_with(|| own.to_owned()) != own {
                 return Err(broken(format!("its entry `{}` lies in another folder", entry.name)));
             }
-            let sum = if entry.compressed { &mut inflated } else { &mut stored };
-            *sum = sum.saturating_add(entry.size);
-            if stored > bytes.len() || inflated > MAX_INFLATED {
-                return Err(broken(format!("its entries would grow to {} bytes", stored.max(inflated))));
+            // Entries may not share bytes: work would grow with the square of the file, also where nothing comes of it.
+            held = held.saturating_add(if entry.compressed {
+                entry.packed
+            } else {
+                entry.size.max(entry.packed)
+            });
+            inflated = inflated.saturating_add(if entry.compressed { entry.size } else { 0 });
+            if held > bytes.len() || inflated > MAX_INFLATED {
+                return Err(broken(format!("its entries would grow to {} bytes", held.max(inflated))));
             }
             let data = entry.data(bytes)?;
             if !name.ends_with('/') && entries.insert(name.to_owned(), data).is_some() {
@@ -303,6 +308,35 @@ mod tests {
         };
         assert!(Zip::read(&bomb(1)).is_ok());
         let error = Zip::read(&bomb(20)).unwrap_err();
+        assert!(error.to_string().contains("would grow to"), "{error}");
+    }
+
+    #[test]
+    fn entries_that_share_packed_bytes_are_refused_though_they_hold_nothing() {
+        // Blocks of no bytes, then the end: read for every entry, they would take time and give nothing.
+        let mut packed = [0, 0, 0, 0xff, 0xff].repeat(1000);
+        packed.extend([1, 0, 0, 0xff, 0xff]);
+        let (mut bytes, mut list) = (LOCAL.to_vec(), Vec::new());
+        bytes.extend([0; 22]);
+        bytes.extend([3, 0, 0, 0]);
+        bytes.extend(b"m/a");
+        bytes.extend(&packed);
+        for i in 0..9 {
+            list.extend(CENTRAL);
+            list.extend([20, 0, 20, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+            list.extend((packed.len() as u32).to_le_bytes());
+            list.extend([0; 4]);
+            list.extend([3, 0]);
+            list.extend([0; 16]);
+            list.extend([b'm', b'/', b'a' + i]);
+        }
+        let start = bytes.len() as u32;
+        bytes.extend(&list);
+        bytes.extend(END);
+        [0u16, 0, 9, 9].iter().for_each(|n| bytes.extend(n.to_le_bytes()));
+        [list.len() as u32, start].iter().for_each(|n| bytes.extend(n.to_le_bytes()));
+        bytes.extend([0; 2]);
+        let error = Zip::read(&bytes).unwrap_err();
         assert!(error.to_string().contains("would grow to"), "{error}");
     }
 }

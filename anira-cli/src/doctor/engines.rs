@@ -96,10 +96,7 @@ fn look(engine: Engine) -> Result<Found> {
         #[cfg(feature = "torch")]
         Engine::Torch => {
             let path = mapped("libtorch_cpu.");
-            // Its distributions say in a file beside their folder of libraries which version they are.
-            let file = path.as_deref().and_then(|path| Some(path.parent()?.parent()?.join("build-version")));
-            let version = file.and_then(|file| std::fs::read_to_string(file).ok());
-            Found { library: text(path), version: version.map(|text| text.trim().to_owned()) }
+            Found { version: path.as_deref().and_then(said_beside), library: text(path) }
         }
         #[cfg(feature = "tflite")]
         Engine::Tflite => Found {
@@ -107,7 +104,10 @@ fn look(engine: Engine) -> Result<Found> {
             version: anira::backends::TfLite.version(),
         },
         #[cfg(feature = "litert")]
-        Engine::Litert => Found { library: text(mapped("libLiteRt.")), version: None },
+        Engine::Litert => {
+            let path = mapped("libLiteRt.");
+            Found { version: path.as_deref().and_then(said_beside), library: text(path) }
+        }
         _ => in_the_program(env!("CARGO_PKG_VERSION")),
     })
 }
@@ -118,6 +118,14 @@ fn mapped(name: &str) -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let mut files = maps.lines().filter_map(|line| line.find('/').map(|at| PathBuf::from(&line[at..])));
     files.find(|file| file.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with(name)))
+}
+
+/// The version of a library that does not say it itself: LibTorch's distributions have it in a file beside their folder of libraries,
+/// and `cargo xtask native` writes such a file for LiteRT.
+#[cfg(any(feature = "torch", feature = "litert"))]
+fn said_beside(library: &std::path::Path) -> Option<String> {
+    let text = std::fs::read_to_string(library.parent()?.parent()?.join("build-version")).ok()?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 #[cfg(any(feature = "torch", feature = "tflite", feature = "litert"))]

@@ -2,10 +2,11 @@
 
 use std::io::Write;
 
-use anira::Error;
 use anira::latency::{Blocks, Latency, LatencyQuery, Rational};
+use anira::{Error, ErrorKind};
 
-use super::timeline::Timeline;
+use super::timeline::{Callback, Timeline};
+use super::worst;
 
 /// The most callbacks and inferences that are drawn.
 const MOST_COLUMNS: usize = 10;
@@ -14,17 +15,31 @@ const MOST_ROWS: usize = 24;
 const WIDTH: usize = 96;
 const MARGIN: usize = 14;
 
-/// Writes the timeline of a host with fixed blocks up to the callback that decides; for varying blocks, in words.
+/// Writes the timeline of a host up to the callback that decides: of varying blocks, in the worst order; in words alone where none
+/// is known, or the numbers have too many digits to be played.
 pub(super) fn explain(out: &mut impl Write, query: &LatencyQuery, latency: &Latency) -> Result<(), Error> {
     match query.blocks {
         Blocks::Varying { min } if min != query.host_block => explain_varying(out, query, latency, min),
-        _ => explain_fixed(out, query, latency),
+        _ => explain_blocks(out, query, latency, &[]),
     }
 }
 
-fn explain_fixed(out: &mut impl Write, query: &LatencyQuery, latency: &Latency) -> Result<(), Error> {
+/// The timeline of these blocks, and of host blocks from then on.
+fn explain_blocks(
+    out: &mut impl Write,
+    query: &LatencyQuery,
+    latency: &Latency,
+    blocks: &[Rational],
+) -> Result<(), Error> {
     let zero_fill = i128::from(latency.zero_fill() - latency.padding);
-    let timeline = Timeline::play(query, &[], zero_fill, MOST_COLUMNS)?;
+    let timeline = match Timeline::play(query, blocks, zero_fill, MOST_COLUMNS) {
+        // An exact time that does not fit 128 bits.
+        Err(error) if error.kind() == ErrorKind::Config => {
+            writeln!(out, "Not drawn: {}.", error.message())?;
+            return Ok(());
+        }
+        timeline => timeline?,
+    };
     draw(out, query, &timeline, timeline.window(MOST_COLUMNS))?;
     match timeline.decides {
         Some(_) if zero_fill == 0 => {
@@ -55,18 +70,12 @@ fn draw(
     timeline: &Timeline,
     window: std::ops::Range<usize>,
 ) -> Result<(), Error> {
-    let cells = (WIDTH / window.len().max(1)).clamp(8, 24);
-    let total = cells * window.len();
-    let Some(origin) = timeline.callbacks.get(window.start).map(|callback| callback.time) else {
-        return Ok(());
-    };
-    let per_sample = Rational::from(u64::try_from(cells).unwrap_or(8)).over(query.host_block)?;
-    // The column of a time, 0 for times before the window and `total` for those behind it.
-    let column = |time: Rational| -> Result<usize, Error> {
-        Ok(usize::try_from(time.minus(origin)?.times(per_sample)?.floor()).unwrap_or(0).min(total))
-    };
+    let columns = Columns::of(timeline.callbacks.get(window.clone()).unwrap_or_default())?;
+    let total = columns.total();
+    let column = |time: Rational| columns.at(time);
     let per_callback = |label: &str, text: &dyn Fn(usize) -> String| {
-        let row: String = window.clone().map(|index| format!("{:<cells$}", text(index))).collect();
+        let cell = |(index, place): (usize, &Place)| format!("{:<1$}", text(index), place.cells);
+        let row: String = window.clone().zip(&columns.places).map(cell).collect();
         format!("{label:<MARGIN$}{}", row.trim_end())
     };
     let milliseconds = 1000.0 / query.sample_rate.to_f64();
@@ -75,6 +84,11 @@ fn draw(
     writeln!(out, "{}", per_callback("callback", &|index| format!("|{index}")))?;
     let time = |index: usize| shown(index).map_or(0.0, |callback| callback.time.to_f64() * milliseconds);
     writeln!(out, "{}", per_callback("ms", &|index| trimmed(time(index))))?;
+    if matches!(query.blocks, Blocks::Varying { .. }) {
+        let block =
+            |index: usize| shown(index).map_or_else(String::new, |callback| callback.block.to_string());
+        writeln!(out, "{}", per_callback("brings", &block))?;
+    }
     let pushed = |index: usize| shown(index).map_or(0, |callback| callback.pushed);
     writeln!(out, "{}", per_callback("pushed", &|index| total_of(index, &pushed)))?;
 
@@ -131,6 +145,55 @@ fn draw(
     Ok(())
 }
 
+/// Where the callbacks of a drawing stand: each as wide as it is long, but wide enough for its figures.
+struct Columns {
+    places: Vec<Place>,
+}
+
+/// One callback: when it begins, how long it lasts, where it begins and how many characters it has.
+struct Place {
+    time: Rational,
+    block: Rational,
+    start: usize,
+    cells: usize,
+}
+
+impl Columns {
+    fn of(callbacks: &[Callback]) -> Result<Self, Error> {
+        let mut all = Rational::ZERO;
+        for callback in callbacks {
+            all = all.plus(callback.block)?;
+        }
+        // Room for the longest figure and its mark; what is left is shared out by length.
+        let digits =
+            callbacks.iter().map(|c| c.pushed.max(c.handed_out).to_string().len()).max().unwrap_or(0);
+        let least = (digits + 5).clamp(8, 11);
+        let spare = (WIDTH / callbacks.len().max(1)).min(24).saturating_sub(least) * callbacks.len();
+        let spare = Rational::from(u64::try_from(spare).unwrap_or(0));
+        let (mut places, mut start) = (Vec::new(), 0);
+        for &Callback { time, block, .. } in callbacks {
+            let share = block.times(spare)?.over(all)?.floor();
+            let cells = least + usize::try_from(share).unwrap_or(0);
+            places.push(Place { time, block, start, cells });
+            start += cells;
+        }
+        Ok(Self { places })
+    }
+
+    fn total(&self) -> usize {
+        self.places.last().map_or(0, |place| place.start + place.cells)
+    }
+
+    /// The column of a time: 0 for times before the drawing, its width for those behind it.
+    fn at(&self, time: Rational) -> Result<usize, Error> {
+        let Some(place) = self.places.iter().rev().find(|place| place.time <= time) else { return Ok(0) };
+        let cells = Rational::from(u64::try_from(place.cells).unwrap_or(0));
+        let offset = time.minus(place.time)?.times(cells)?.over(place.block)?.floor();
+        let column = usize::try_from(offset).map_or(usize::MAX, |offset| place.start.saturating_add(offset));
+        Ok(column.min(self.total()))
+    }
+}
+
 fn explain_varying(
     out: &mut impl Write,
     query: &LatencyQuery,
@@ -164,7 +227,17 @@ fn explain_varying(
             }
         }
     }
-    Ok(())
+    match worst::sequence(query, i128::from(latency.zero_fill() - latency.padding)) {
+        Ok(blocks) => {
+            writeln!(out)?;
+            explain_blocks(out, query, latency, &blocks)
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Config) => {
+            writeln!(out, "Not drawn: {}.", error.message())?;
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn trimmed(number: f64) -> String {
@@ -193,7 +266,13 @@ mod tests {
         assert!(none.contains("No callback comes up short"), "{none}");
         let varying = LatencyQuery::new(512u32, 48_000u32, 512, 512, ms(3));
         let varying = text(&varying.blocks(Blocks::Varying { min: Rational::ONE }));
-        assert!(varying.contains("1166"), "{varying}");
+        for words in ["1166 <<", "Callback 2 decides: it has handed out 1166 samples", "brings"] {
+            assert!(varying.contains(words), "{words}: {varying}");
+        }
+        let row =
+            |name: &str| varying.lines().find(|line| line.starts_with(name)).unwrap().split_whitespace();
+        assert!(row("brings").eq(["brings", "511", "143", "512", "512"]), "{varying}");
+        assert!(row("inference 0").nth(2).is_some_and(|bar| bar.contains('#')), "{varying}");
     }
 
     #[test]
@@ -207,6 +286,12 @@ mod tests {
                 let drawn = text(&LatencyQuery::new(block, 48_000u32, hop, hop, seconds).engines(engines));
                 assert!(drawn.lines().count() < 45, "{drawn}");
                 assert!(drawn.lines().all(|line| line.chars().count() <= 130), "{drawn}");
+                for min in [1u32, 3, block.div_ceil(2), block] {
+                    let query = LatencyQuery::new(block, 48_000u32, hop, hop, seconds).engines(engines);
+                    let drawn = text(&query.blocks(Blocks::Varying { min: min.min(block).into() }));
+                    assert!(drawn.lines().count() < 45, "{drawn}");
+                    assert!(drawn.lines().all(|line| line.chars().count() <= 130), "{drawn}");
+                }
             }
         }
     }

@@ -30,11 +30,13 @@ const DECIDES: &str = "#c0392b";
 /// The drawing of a host with fixed blocks, or of the worst sequence of varying ones, up to the callback that decides.
 ///
 /// # Errors
-/// [`ErrorKind::Unsupported`] for varying blocks with a declared minimum: no sequence is known by a formula.
+/// [`ErrorKind::Unsupported`] for varying blocks of which no worst order is known, or only one that is too long.
 pub(super) fn svg(query: &LatencyQuery, latency: &Latency) -> Result<String, Error> {
     let zero_fill = i128::from(latency.zero_fill() - latency.padding);
     let blocks: Vec<Rational> = match query.blocks {
-        Blocks::Varying { min } if min != query.host_block => worst::sequence(query)?,
+        Blocks::Varying { min } if min != query.host_block => {
+            worst::sequence(query, zero_fill).map_err(|error| error.at("svg"))?
+        }
         _ => Vec::new(),
     };
     let timeline = Timeline::play(query, &blocks, zero_fill, MOST_COLUMNS)?;

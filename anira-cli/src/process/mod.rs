@@ -4,7 +4,7 @@ mod args;
 mod blocks;
 mod host;
 mod report;
-mod setup;
+pub(crate) mod setup;
 
 use std::io::Write;
 use std::time::Duration;

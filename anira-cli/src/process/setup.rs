@@ -11,17 +11,17 @@ use anira::{Error, InferenceConfig, ModelSource, Result};
 use super::args::ProcessArgs;
 use crate::engine::{self, Choice, Engine, EngineArg, Task};
 
-/// Everything that `process` was told, found out.
+/// Everything that a command was told of a model, found out.
 #[derive(Debug)]
-pub(super) struct Setup {
-    pub(super) choice: Choice,
-    pub(super) config: InferenceConfig,
-    pub(super) source: ModelSource,
-    pub(super) options: BTreeMap<String, String>,
+pub(crate) struct Setup {
+    pub(crate) choice: Choice,
+    pub(crate) config: InferenceConfig,
+    pub(crate) source: ModelSource,
+    pub(crate) options: BTreeMap<String, String>,
     /// Where the configuration comes from, as a sentence.
     pub(super) origin: String,
     /// What was assumed.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Setup {
@@ -39,9 +39,19 @@ impl Setup {
                     "one configuration: leave --config out, or name the model file",
                 ))
             }
-            (None, true) => Self::configured(&args.model, None, args.engine),
             (Some(config), false) => Self::configured(config, Some(&args.model), args.engine),
-            (None, false) => Self::derived(&args.model, args.engine),
+            (None, _) => Self::of(&args.model, args.engine),
+        }
+    }
+
+    /// Reads the configuration, if it is one, or derives it from the model.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub(crate) fn of(model: &Path, engine: EngineArg) -> Result<Self> {
+        match is_configuration(model) {
+            true => Self::configured(model, None, engine),
+            false => Self::derived(model, engine),
         }
     }
 

@@ -4,7 +4,7 @@ use super::program::anira;
 
 #[test]
 fn every_command_explains_itself_with_examples() {
-    for command in ["process", "inspect", "run", "latency", "doctor", "schema"] {
+    for command in ["process", "inspect", "run", "latency", "doctor", "schema", "violations"] {
         let help = anira(&[command, "--help"]).ok();
         for part in ["Examples:", "Usage:", &format!("anira {command} ")] {
             assert!(help.out.contains(part), "{command} lacks {part}");
@@ -12,7 +12,17 @@ fn every_command_explains_itself_with_examples() {
         assert!(help.err.is_empty());
     }
     let help = anira(&["--help"]).ok();
-    for part in ["First steps:", "process", "inspect", "run", "latency", "doctor", "schema", "Exit codes"] {
+    for part in [
+        "First steps:",
+        "process",
+        "inspect",
+        "run",
+        "latency",
+        "doctor",
+        "schema",
+        "violations",
+        "Exit codes",
+    ] {
         assert!(help.out.contains(part), "{part}");
     }
 }
@@ -28,6 +38,7 @@ fn every_fixed_argument_is_there() {
         ("inspect", "MODEL --json"),
         ("run", "MODEL --input --output-dir --engine"),
         ("doctor", "--json"),
+        ("violations", "MODEL --engine --iterations --json --csv --svg --with-preparation"),
         (
             "latency",
             "--host-block --sample-rate --hop-in --hop-out --max-inference-ms --engines --blocking-ratio \

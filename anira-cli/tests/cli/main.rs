@@ -14,3 +14,4 @@ mod program;
 mod run;
 mod schema;
 mod sound;
+mod violations;

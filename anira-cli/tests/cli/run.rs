@@ -38,6 +38,67 @@ fn one_inference_gives_what_pytorch_gives() {
     }
 }
 
+/// On every engine of the build, by names and by places: what a .pt file does not say of types and shapes, the arrays do.
+#[test]
+fn every_engine_gives_what_pytorch_gives() {
+    let engines = [
+        ("rten", "onnx", cfg!(feature = "rten")),
+        ("onnxruntime", "onnx", cfg!(feature = "onnxruntime")),
+        ("torch", "pt", cfg!(feature = "torch")),
+        ("tflite", "tflite", cfg!(feature = "tflite")),
+        ("litert", "tflite", cfg!(feature = "litert")),
+    ];
+    let folder = Folder::new();
+    for (engine, ending, _) in engines.into_iter().filter(|(_, _, built)| *built) {
+        for (model, inputs, outputs) in [
+            ("amp-lstm-2k", &["input", "h_in", "c_in"][..], &["output", "h_out", "c_out"][..]),
+            // Of one channel, and so the same numbers in either layout.
+            ("amp-knob-4k", &["input", "drive"], &["output"]),
+            ("amp-hybrid-11k", &["input"], &["output"]),
+        ] {
+            let path = repository(&format!("models/{model}.{ending}"));
+            for by_place in [false, true] {
+                let dir = folder.join(&format!("{engine}/{model}/{by_place}"));
+                let mut args =
+                    vec!["run".to_owned(), path.clone(), "--engine".into(), engine.into(), "--json".into()];
+                args.extend(["--output-dir".into(), dir.clone()]);
+                for (i, name) in inputs.iter().enumerate() {
+                    let file = laid_out(&folder, model, name, ending == "tflite");
+                    let name = if by_place { format!("#{i}") } else { (*name).to_owned() };
+                    args.extend(["--input".into(), format!("{name}={file}")]);
+                }
+                let done = anira(&args.iter().map(String::as_str).collect::<Vec<_>>()).ok();
+                // A .pt file has no names for what it gives.
+                let made = done.json()["outputs"].as_array().unwrap().clone();
+                assert_eq!(made.len(), outputs.len());
+                for (made, name) in made.iter().zip(outputs) {
+                    let (got, right) = (npy(made["file"].as_str().unwrap()), npy(&golden(model, name)));
+                    let apart = difference(&got, &right);
+                    assert!(apart <= 1e-5, "{engine} {model} {name}: {apart}");
+                    let elements = made["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap());
+                    assert_eq!(elements.product::<u64>(), right.len() as u64);
+                }
+            }
+        }
+    }
+}
+
+/// A golden input; with the last two axes of a stream the other way round for files that have channels last.
+fn laid_out(folder: &Folder, model: &str, name: &str, last: bool) -> String {
+    let path = golden(model, name);
+    if !last || name != "input" || model == "amp-lstm-2k" {
+        return path;
+    }
+    let bytes = std::fs::read(&path).unwrap();
+    let end = bytes.iter().position(|b| *b == b'\n').unwrap();
+    let header = String::from_utf8_lossy(&bytes[10..end]).into_owned();
+    let extents = header.split(['(', ')']).nth(1).unwrap().split(',').filter_map(|d| d.trim().parse().ok());
+    let extents: Vec<usize> = extents.collect();
+    let shape = format!("({}, {}, {})", extents[0], extents[2], extents[1]);
+    assert_eq!(extents[1], 1, "one channel");
+    folder.write(&format!("{model}-{name}.npy"), array("<f4", &shape, &bytes[end + 1..]))
+}
+
 /// A version 1 file of these elements.
 fn array(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");

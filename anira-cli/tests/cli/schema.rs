@@ -64,7 +64,7 @@ fn a_default_that_is_written_out_changes_nothing() {
         assert_eq!(with, without, "{key} = {default}");
         count += 1;
     }
-    assert_eq!(count, 9);
+    assert_eq!(count, 10);
 }
 
 #[test]
@@ -134,6 +134,7 @@ fn wrong() -> Vec<(String, &'static str)> {
         ("name", &["3"][..]),
         ("sample_rate", &["0", "-1.0", "10000001", "\"48k\"", "nan", "inf"]),
         ("max_inference_ms", &["-0.5", "3600001", "nan", "true"]),
+        ("scheduling_allowance_ms", &["-0.5", "3600001", "nan", "true", "\"always\""]),
         ("warm_up", &["-1", "100001", "1.5"]),
         ("engines", &["0", "65", "1.5", "0x7fffffffffffffff"]),
         ("blocking_ratio", &["-0.01", "1.01", "nan"]),

@@ -7,6 +7,8 @@ mod malformed;
 mod memory;
 mod run;
 mod shape;
+mod state;
+mod tensor;
 mod thread;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -89,6 +91,8 @@ fn one<B: Backend>(subject: &Subject<'_, B>, property: Property) -> Verdict {
         Property::MalformedNamed => malformed::named(subject),
         Property::Signature => shape::signature(subject),
         Property::Tensors => shape::tensors(subject),
+        Property::Types => tensor::types(subject),
+        Property::Layouts => tensor::layouts(subject),
         Property::WrongRequests => shape::wrong_requests(subject),
         Property::IgnoredOutputs => shape::ignored_outputs(subject),
         Property::OpenAxes => shape::open_axes(subject),
@@ -100,6 +104,7 @@ fn one<B: Backend>(subject: &Subject<'_, B>, property: Property) -> Verdict {
         Property::OrderOfRuns => memory::order_of_runs(subject),
         Property::Reset => memory::reset(subject),
         Property::WarmUp => memory::warm_up(subject),
+        Property::States => state::states(subject),
         Property::AfterFailure => memory::after_failure(subject),
         Property::EnginesApart => life::engines_apart(subject),
         Property::ParallelEngines => thread::parallel_engines(subject),

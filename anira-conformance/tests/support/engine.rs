@@ -47,9 +47,13 @@ impl<const SCOPE: usize> ToyEngine<SCOPE> {
         if self.fault == Fault::SharedMemory {
             self.memory = *lock(&shared.memory);
         }
+        if self.fault == Fault::StatesShared {
+            self.gain = self.peak;
+        }
         let (n, mut peak) = (self.x.len(), 0.0f32);
         for (i, (y, x)) in self.y.iter_mut().zip(&self.x).enumerate() {
-            let mut value = (a * x + b * x * x) * self.gain[0];
+            let own = self.fault == Fault::StateNotTaken && self.runs > 0;
+            let mut value = (a * x + b * x * x) * if own { self.peak[0] } else { self.gain[0] };
             if shared.remembers {
                 self.memory += 0.1 * (x - self.memory);
                 value += self.memory;
@@ -95,7 +99,13 @@ impl<const SCOPE: usize> Engine for ToyEngine<SCOPE> {
     fn input(&mut self, index: usize) -> Option<TensorViewMut<'_>> {
         match index {
             0 => Some(TensorViewMut::F32(&mut self.x)),
-            1 => Some(TensorViewMut::F32(&mut self.gain)),
+            1 if self.fault == Fault::StatesShared => Some(TensorViewMut::F32(&mut self.peak)),
+            1 => {
+                if self.fault == Fault::Narrowed {
+                    self.gain[0] = self.gain[0].clamp(-1e6, 1e6);
+                }
+                Some(TensorViewMut::F32(&mut self.gain))
+            }
             _ => None,
         }
     }

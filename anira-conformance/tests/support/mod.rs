@@ -34,6 +34,8 @@ pub(crate) enum Fault {
     NamesTwice,
     NameChanges,
     LongerTensors,
+    Narrowed,
+    AxisMore,
     ExtentAccepted,
     CountAccepted,
     HugePanics,
@@ -48,6 +50,8 @@ pub(crate) enum Fault {
     RemembersSecretly,
     ResetForgotten,
     WarmthStays,
+    StateNotTaken,
+    StatesShared,
     FailureStays,
     SharedOutput,
     SharedMemory,
@@ -133,7 +137,8 @@ impl<const SCOPE: usize> Backend for Toy<SCOPE> {
             std::hint::black_box(Box::leak(Box::new([0u8; 3_000])));
         }
         *lock(&self.last) = weights;
-        let open = || vec![Some(1), None];
+        let open =
+            || if self.fault == Fault::AxisMore { vec![Some(1), None, Some(1)] } else { vec![Some(1), None] };
         let x = if self.fault == Fault::NameChanges { format!("x{count}") } else { "x".into() };
         let gain = if self.fault == Fault::NamesTwice { x.clone() } else { "gain".into() };
         Ok(ToyModel {

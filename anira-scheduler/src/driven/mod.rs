@@ -8,7 +8,7 @@ use anira_traits::{
 
 use crate::denormals::FlushToZero;
 use crate::registry::{Door, Entry, Registry, View};
-use crate::schedule::Order;
+use crate::schedule::{self, Order};
 use crate::sync::{Arc, DynArc, thread};
 use crate::system::{GENERATIONS, Origin, module};
 
@@ -79,6 +79,13 @@ impl<E: Engine> Scheduler<E> for Driven {
 
     fn timing(&self) -> Timing {
         Timing::Beside { workers: self.workers }
+    }
+
+    /// As if every thread that drives had a core of its own.
+    fn blocking(&self, terms: &Terms) -> Option<Duration> {
+        let system = schedule::System::new(self.workers, self.workers, 1).order(self.order);
+        let sessions = Origin::here().of(&self.registries).entries();
+        Some(schedule::blocking(sessions.iter().map(|entry| &entry.terms), terms, &system))
     }
 
     fn attach<W: Work<Engine = E>>(

@@ -177,6 +177,11 @@ impl Inner {
         schedule::admission(&terms, &self.system())
     }
 
+    fn blocking(&self, terms: &Terms) -> Duration {
+        let sessions = lock(&self.crew).sessions.clone();
+        schedule::blocking(sessions.iter().map(|entry| &entry.terms), terms, &self.system())
+    }
+
     fn system(&self) -> schedule::System {
         let background = self.bands.len() - 1;
         let granted = |m: &crew::Member| {
@@ -209,6 +214,11 @@ impl<E: Engine> Scheduler<E> for Pool {
 
     fn timing(&self) -> Timing {
         Timing::Beside { workers: self.threads() }
+    }
+
+    fn blocking(&self, terms: &Terms) -> Option<Duration> {
+        // In a process that has none of its own yet nobody is in the way.
+        Some(self.inner.here().map_or(Duration::ZERO, |inner| inner.blocking(terms)))
     }
 
     fn attach<W: Work<Engine = E>>(

@@ -67,6 +67,17 @@ pub fn admission(terms: &[Terms], system: &System) -> Admission {
     admission
 }
 
+/// What [`admission`] would give as [`SessionFit::blocking`] of a session with these terms, if it came to these others.
+#[must_use]
+pub fn blocking<'a>(others: impl Iterator<Item = &'a Terms>, terms: &'a Terms, system: &System) -> Duration {
+    let mut all: Vec<Terms> = others.chain([terms]).cloned().collect();
+    // Names need not differ; numbers do.
+    all.iter_mut().enumerate().for_each(|(i, terms)| terms.name = i.to_string());
+    let own = (all.len() - 1).to_string();
+    let fits = admission(&all, system).sessions;
+    fits.into_iter().find(|fit| fit.name == own).map_or(Duration::ZERO, |fit| fit.blocking)
+}
+
 /// The share of a core that a worker has at the least.
 fn speed(tasks: &[Task], bands: &[usize], used: usize, system: &System) -> f64 {
     if system.preemption == Preemption::Priority {

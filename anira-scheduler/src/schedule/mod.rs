@@ -31,7 +31,7 @@ mod task;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-pub use admission::admission;
+pub use admission::{admission, blocking};
 pub use arrivals::{Arrival, Callbacks, Spread};
 pub use bands::assign;
 pub use simulate::{Finished, Outcome, SessionOutcome, Simulation, simulate};

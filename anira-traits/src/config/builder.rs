@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     InferenceConfig, InputRole, InputTensor, LatePolicy, MAX_CATCH_UP, MAX_ENGINES, MAX_EXTENT,
-    MAX_LATE_FADE, OutputRole, OutputTensor,
+    MAX_LATE_FADE, MAX_TENSORS, OutputRole, OutputTensor, SchedulingAllowance,
 };
 use crate::{Error, Result};
 
@@ -21,6 +21,7 @@ impl InferenceConfigBuilder {
             inputs: Vec::new(),
             outputs: Vec::new(),
             max_inference: None,
+            scheduling_allowance: SchedulingAllowance::default(),
             warm_up: 0,
             engines: 1,
             blocking_ppm: 0,
@@ -53,6 +54,14 @@ impl InferenceConfigBuilder {
     #[must_use]
     pub fn max_inference(mut self, time: Duration) -> Self {
         self.config.max_inference = Some(time);
+        self
+    }
+
+    /// What a worker may need before it begins: a time, or [`Auto`](SchedulingAllowance::Auto). It is added to the inference
+    /// time where the latency is computed; 0 unless set.
+    #[must_use]
+    pub fn scheduling_allowance(mut self, allowance: impl Into<SchedulingAllowance>) -> Self {
+        self.config.scheduling_allowance = allowance.into();
         self
     }
 
@@ -136,6 +145,12 @@ impl InferenceConfigBuilder {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config), naming the field, its value and what would be right.
     pub fn build(mut self) -> Result<InferenceConfig> {
         let config = &mut self.config;
+        // First of all: what follows compares each with each.
+        for (field, count) in [("inputs", config.inputs.len()), ("outputs", config.outputs.len())] {
+            if count > MAX_TENSORS {
+                return Err(Error::config(field, count, format_args!("at most {MAX_TENSORS} tensors")));
+            }
+        }
         config.list_state_outputs();
         if !(0.0..=1.0).contains(&self.blocking_ratio) {
             return Err(Error::config("blocking_ratio", self.blocking_ratio, "a number from 0 to 1"));
@@ -153,6 +168,14 @@ impl InferenceConfigBuilder {
         }
         if config.max_inference.is_some_and(|t| t > Duration::from_secs(3600)) {
             return Err(Error::config("max_inference", "longer than an hour", "a time in milliseconds"));
+        }
+        if matches!(config.scheduling_allowance, SchedulingAllowance::Time(t) if t > Duration::from_secs(3600))
+        {
+            return Err(Error::config(
+                "scheduling_allowance",
+                "longer than an hour",
+                "a time in milliseconds",
+            ));
         }
         if config.warm_up > 100_000 {
             return Err(Error::config("warm_up", config.warm_up, "from 0 to 100000 inferences"));
@@ -347,9 +370,16 @@ mod tests {
         refused(plain().sample_rate(f64::NAN), &["sample_rate", "NaN"]);
         refused(plain().sample_rate(0.0), &["sample_rate", "is 0"]);
         refused(plain().max_inference(Duration::from_secs(4000)), &["max_inference"]);
+        refused(plain().scheduling_allowance(Duration::from_secs(4000)), &["scheduling_allowance"]);
         refused(plain().warm_up(1_000_000), &["warm_up", "1000000"]);
         refused(plain().late_fade(MAX_LATE_FADE + 1), &["late_fade", "1048577", "1048576"]);
         refused(plain().pre_roll(MAX_EXTENT + 1), &["pre_roll", "16777217", "16777216"]);
+        // Hours, if each were compared with each.
+        let many = |count: usize| {
+            (0..count).fold(plain(), |config, i| config.input(InputTensor::parameter(i.to_string(), [0.0])))
+        };
+        refused(many(1_000_000), &["inputs", "1000001", "1024"]);
+        assert!(many(MAX_TENSORS - 1).build().is_ok());
         refused(plain().max_catch_up(1025), &["max_catch_up", "1025", "1024"]);
         refused(plain().input(InputTensor::stream("z", 0)), &["input `z`", "hop", "is 0"]);
         refused(plain().input(InputTensor::stream("z", MAX_EXTENT + 1)), &["hop", "16777217"]);

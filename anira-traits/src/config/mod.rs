@@ -3,11 +3,13 @@
 //! Built once, validated once, then only read. Shapes are checked against a model where the two meet, when a handler
 //! is built.
 
+mod allowance;
 mod builder;
 mod late;
 mod layout;
 mod tensor;
 
+pub use allowance::SchedulingAllowance;
 pub use builder::InferenceConfigBuilder;
 pub use late::LatePolicy;
 pub use layout::{Axis, Layout};
@@ -26,6 +28,8 @@ pub const MAX_CATCH_UP: usize = 1024;
 
 /// The longest fade between an output and what stands in for it, in samples.
 pub const MAX_LATE_FADE: usize = 1 << 20;
+/// The most input tensors that may be configured, and output tensors.
+pub const MAX_TENSORS: usize = 1024;
 
 /// Which tensors a model has, what they mean, how long an inference may take. See [`InferenceConfig::builder`].
 ///
@@ -47,6 +51,7 @@ pub struct InferenceConfig {
     inputs: Vec<InputTensor>,
     outputs: Vec<OutputTensor>,
     max_inference: Option<Duration>,
+    scheduling_allowance: SchedulingAllowance,
     warm_up: u32,
     engines: usize,
     blocking_ppm: u32,
@@ -89,6 +94,12 @@ impl InferenceConfig {
     pub fn with_max_inference(mut self, time: Duration) -> Self {
         self.max_inference = Some(time);
         self
+    }
+
+    /// What a worker may need before it begins, which the latency counts on.
+    #[must_use]
+    pub fn scheduling_allowance(&self) -> SchedulingAllowance {
+        self.scheduling_allowance
     }
 
     /// Inferences that each engine runs on silence before its first real one.

@@ -65,7 +65,7 @@ macro_rules! tensor {
         pub struct $name {
             /// The name in this configuration: what users and error messages say.
             pub name: String,
-            /// The name in the model file, where it differs.
+            /// The name in the model file, where it differs; `#0`, `#1`, … for a tensor by its place, see [`place`](crate::place).
             pub model_name: Option<String>,
             /// The extents to use: needed where the model leaves several open.
             pub shape: Option<Vec<usize>>,
@@ -82,7 +82,7 @@ macro_rules! tensor {
                 Self { name: name.into(), model_name: None, shape: None, layout: None, role }
             }
 
-            /// The same tensor under another name in the model file.
+            /// The same tensor under another name in the model file; `#0`, `#1`, … for a tensor by its place.
             #[must_use]
             pub fn model_name(mut self, name: impl Into<String>) -> Self {
                 self.model_name = Some(name.into());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::scalar::{LateKind, OptionValue};
+use super::scalar::{Allowance, LateKind, OptionValue};
 use super::tensor::{InputEntry, OutputEntry};
 
 /// The version of the format that this crate reads and writes.
@@ -28,6 +28,11 @@ pub struct ConfigFile {
     /// Milliseconds: the longest that one inference takes. It decides the latency, and real time needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) max_inference_ms: Option<f64>,
+    /// Milliseconds that a worker may need before it begins, added to `max_inference_ms`; or "auto": as long as inferences of other
+    /// sessions may stand in the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
+    pub(super) scheduling_allowance_ms: Option<Allowance>,
     /// Inferences on silence before the first real one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) warm_up: Option<u32>,
@@ -93,7 +98,7 @@ pub(super) struct EngineEntry {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = super::schema::place))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Override {
-    /// The tensor's name in this engine's file.
+    /// The tensor's name in this engine's file; `#0`, `#1`, … is a tensor by its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
     /// Extents, outermost first, at most 2^31 elements.

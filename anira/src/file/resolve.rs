@@ -1,12 +1,13 @@
 //! From a file to what one engine needs: configuration, model source, options.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
-use anira_traits::{Error, InferenceConfig, ModelSource, Result};
+use anira_traits::{Error, InferenceConfig, ModelSource, Result, SchedulingAllowance};
 
 use super::document::{EngineEntry, Override};
+use super::scalar::{Allowance, AllowanceWord};
 use super::{ConfigFile, VERSION};
 
 /// What a configuration file says for one engine.
@@ -67,6 +68,15 @@ impl ConfigFile {
         }
         if let Some(ms) = self.max_inference_ms {
             builder = builder.max_inference(milliseconds("max_inference_ms", ms)?);
+        }
+        match self.scheduling_allowance_ms {
+            Some(Allowance::Milliseconds(ms)) => {
+                builder = builder.scheduling_allowance(milliseconds("scheduling_allowance_ms", ms)?);
+            }
+            Some(Allowance::Word(AllowanceWord::Auto)) => {
+                builder = builder.scheduling_allowance(SchedulingAllowance::Auto);
+            }
+            None => {}
         }
         if let Some(inferences) = self.warm_up {
             builder = builder.warm_up(inferences);
@@ -133,7 +143,8 @@ fn check_overrides<'a>(
     tensors: impl Iterator<Item = &'a str>,
 ) -> Result<()> {
     let tensors: Vec<&str> = tensors.collect();
-    match overrides.keys().find(|name| !tensors.contains(&name.as_str())) {
+    let known: HashSet<&str> = tensors.iter().copied().collect();
+    match overrides.keys().find(|name| !known.contains(name.as_str())) {
         None => Ok(()),
         Some(name) => {
             let right = format!("the [[{table}]] tensors are: {}", tensors.join(", "));

@@ -1,6 +1,6 @@
 //! Values that a file may spell in several ways: one number or many, and options of any simple type.
 
-use anira_traits::LatePolicy;
+use anira_traits::{LatePolicy, SchedulingAllowance};
 use serde::{Deserialize, Serialize};
 
 /// One number for all elements, or a list with one per element. True counts as 1, false as 0.
@@ -97,6 +97,35 @@ impl OptionValue {
             Self::Integer(number) => number.to_string(),
             Self::Number(number) => number.to_string(),
             Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+/// Milliseconds, or `auto`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "must be a number of milliseconds, or \"auto\"")]
+pub(super) enum Allowance {
+    Milliseconds(f64),
+    Word(AllowanceWord),
+}
+
+/// The one word that an allowance can be.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum AllowanceWord {
+    /// As long as other sessions may stand in the way.
+    Auto,
+}
+
+impl Allowance {
+    /// As a file would say it; `None` where that is what it means by saying nothing.
+    pub(super) fn of(allowance: SchedulingAllowance) -> Option<Self> {
+        match allowance {
+            SchedulingAllowance::Auto => Some(Self::Word(AllowanceWord::Auto)),
+            SchedulingAllowance::Time(time) if !time.is_zero() => {
+                Some(Self::Milliseconds(time.as_nanos() as f64 / 1e6))
+            }
+            _ => None,
         }
     }
 }

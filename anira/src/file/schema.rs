@@ -44,6 +44,10 @@ pub(super) fn file(schema: &mut Schema) {
         "version": {"const": VERSION},
         "sample_rate": {"minimum": 1, "maximum": 10_000_000},
         "max_inference_ms": {"minimum": 0, "maximum": 3_600_000},
+        "scheduling_allowance_ms": {"default": 0, "anyOf": [
+            {"type": "number", "minimum": 0, "maximum": 3_600_000},
+            {"const": "auto", "type": "string"},
+        ]},
         "warm_up": whole(0, 100_000, 0),
         "engines": whole(1, MAX_ENGINES, 1),
         "blocking_ratio": whole(0, 1, 0),

@@ -42,7 +42,7 @@ pub(super) struct InputEntry {
     /// A number for all elements, or one per element. For constants, which need it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) values: Option<Numbers>,
-    /// The name in the model files, where it is another.
+    /// The name in the model files, where it is another; `#0`, `#1`, … is a tensor by its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) model_name: Option<String>,
 }
@@ -77,7 +77,7 @@ pub(super) struct OutputEntry {
     /// Extents, outermost first, at most 2^31 elements. The model's if left out; needed where that leaves several open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) shape: Option<Vec<usize>>,
-    /// The name in the model files, where it is another.
+    /// The name in the model files, where it is another; `#0`, `#1`, … is a tensor by its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) model_name: Option<String>,
 }

@@ -12,6 +12,7 @@ version = 1
 name = "amp-lstm"
 sample_rate = 48000
 max_inference_ms = 0.8
+scheduling_allowance_ms = 0.1
 warm_up = 3
 blocking_ratio = 0.25
 priority = -2
@@ -116,6 +117,7 @@ fn lstm() -> InferenceConfig {
         .output(OutputTensor::parameter("level"))
         .sample_rate(48e3)
         .max_inference(Duration::from_micros(800))
+        .scheduling_allowance(Duration::from_micros(100))
         .warm_up(3)
         .blocking_ratio(0.25)
         .priority(-2)
@@ -284,6 +286,11 @@ fn values_out_of_range_are_named() {
     refused(&small("max_inference_ms = -1.0"), &["max_inference_ms", "-1", "0 to 3600000"]);
     refused(&small("max_inference_ms = nan"), &["max_inference_ms", "NaN"]);
     refused(&small("max_inference_ms = 1e300"), &["max_inference_ms", "from 0 to"]);
+    refused(&small("scheduling_allowance_ms = -0.1"), &["scheduling_allowance_ms", "-0.1", "0 to 3600000"]);
+    refused(
+        &small("scheduling_allowance_ms = \"often\""),
+        &["scheduling_allowance_ms", "milliseconds", "auto"],
+    );
     refused(&small("sample_rate = inf"), &["sample_rate", "inf"]);
     refused(&small("blocking_ratio = 1.01"), &["blocking_ratio", "1.01", "0 to 1"]);
     refused(&small("engines = 0"), &["engines", "is 0", "1 to 64"]);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anira_traits::{Error, ErrorKind, InferenceConfig, Result};
 
 use super::document::EngineEntry;
-use super::scalar::LateKind;
+use super::scalar::{Allowance, LateKind};
 use super::tensor::{InputEntry, OutputEntry};
 use super::{ConfigFile, VERSION};
 
@@ -21,6 +21,7 @@ impl ConfigFile {
             name: None,
             sample_rate: config.sample_rate(),
             max_inference_ms: config.max_inference().map(|time| time.as_nanos() as f64 / 1e6),
+            scheduling_allowance_ms: Allowance::of(config.scheduling_allowance()),
             warm_up: (warm_up > 0).then_some(warm_up),
             engines: (engines != 1).then_some(engines),
             blocking_ratio: (config.blocking_ppm() > 0).then(|| f64::from(config.blocking_ppm()) / 1e6),

@@ -1,5 +1,6 @@
 //! [`InferenceHandler`]: one model in one plugin instance, from building to closing.
 
+mod allowance;
 mod audio;
 mod builder;
 mod bypass;
@@ -10,6 +11,7 @@ mod late;
 mod output;
 mod pace;
 mod parameter;
+mod patience;
 mod payload;
 mod prepare;
 mod report;
@@ -21,8 +23,8 @@ use std::time::Duration;
 
 use anira_scheduler::Origin;
 use anira_traits::{
-    Backend, HopProcessor, HostConfig, InferenceConfig, Model, PrePostProcessor, Result, Scheduler,
-    StreamPlan,
+    Backend, EngineRequest, HopProcessor, HostConfig, InferenceConfig, Model, PrePostProcessor, Result,
+    Scheduler, StreamPlan,
 };
 
 pub use audio::{Audio, Fault, Status};
@@ -143,6 +145,12 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     #[must_use]
     pub fn model(&self) -> &B::Model {
         &self.model
+    }
+
+    /// What its engines are asked to be: the shape of every tensor, and what they hold in a trial run. Any thread.
+    #[must_use]
+    pub fn engine_request(&self) -> &EngineRequest {
+        &self.binding.request
     }
 
     /// The configuration. Any thread.

@@ -18,6 +18,7 @@ use super::late::{Late, StandIn};
 use super::output::Output;
 use super::pace::Pace;
 use super::parameter::Values;
+use super::patience::Patience;
 use super::payload::{Payload, Planar};
 use super::report::{PrepareReport, Prepared};
 use super::running::{Closed, Running};
@@ -31,6 +32,7 @@ pub(super) struct Sizes {
     latency: Vec<Latency>,
     slots: usize,
     max_inference: Duration,
+    allowance: Duration,
 }
 
 impl Sizes {
@@ -53,6 +55,20 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         plan.engines = self.config.engines();
         plan.lanes = lanes(&plan, host.channel_count())?;
         let max_inference = self.slot_time(host, plan.lanes)?;
+        let (latency, allowance) = self.allowed(host, &plan, max_inference)?;
+        let slots = latency.iter().map(|l| l.slots).max().unwrap_or(1) as usize + plan.engines;
+        let latency = latency.into_iter().take(plan.outputs.len()).collect();
+        Ok(Sizes { plan, latency, slots, max_inference, allowance })
+    }
+
+    /// The latency of each output stream, or of one that there is not, for a session without: it needs slots.
+    pub(super) fn latencies(
+        &self,
+        host: &HostConfig,
+        plan: &SessionPlan,
+        max_inference: Duration,
+        allowance: Duration,
+    ) -> Result<Vec<Latency>> {
         let hop_in = plan.inputs.first().or(plan.outputs.first()).map_or(1, |s| s.hop);
         let workers = match self.scheduler.timing() {
             SchedulerTiming::Beside { workers } => workers,
@@ -60,9 +76,9 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         };
         let query = LatencyQuery::for_host(host, hop_in as u64, hop_in as u64, max_inference)?
             .engines(plan.engines.min(workers) as u64)
+            .scheduling_allowance(allowance)
             .blocking_ratio(Rational::new(i128::from(self.config.blocking_ppm()), 1_000_000)?)
             .align(self.config.align_outputs());
-        // A session without output streams is still submitted, run and collected: it needs slots.
         let streams: Vec<StreamHops> = match plan.outputs.as_slice() {
             [] => vec![StreamHops::new(hop_in as u64)],
             outputs => outputs
@@ -75,10 +91,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
                 .collect(),
         };
         let name = |index: usize| plan.outputs.get(index).map_or("", |o| &o.name);
-        let mut latency = latencies_of(&query, &streams, |index| format!("output `{}`", name(index)))?;
-        let slots = latency.iter().map(|l| l.slots).max().unwrap_or(1) as usize + plan.engines;
-        latency.truncate(plan.outputs.len());
-        Ok(Sizes { plan, latency, slots, max_inference })
+        latencies_of(&query, &streams, |index| format!("output `{}`", name(index)))
     }
 
     fn check_rate(&self, host: f64) -> Result<()> {
@@ -109,7 +122,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     /// Allocates everything and attaches the session.
     pub(super) fn start(&mut self, host: &HostConfig, sizes: Sizes) -> Result<Prepared<B, P, S>> {
         clock::start();
-        let Sizes { plan, latency, slots, max_inference } = sizes;
+        let Sizes { plan, latency, slots, max_inference, allowance } = sizes;
         let max_block = host.block_size().max();
         let catch_up = if self.remembers() { self.config.max_catch_up() } else { 0 };
         // What may wait although it is late must not take the place of what is in time.
@@ -157,6 +170,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             dropping: false,
             reference: 0,
             last_block: 0,
+            patience: Patience::new(f64::from(self.config.blocking_ppm()) / 1e6, 1e9 / host.sample_rate()),
         };
         let (home, owner) = rtrb::RingBuffer::new(1);
         let report = PrepareReport {
@@ -166,6 +180,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             lanes: plan.lanes,
             engines: plan.engines,
             max_inference,
+            scheduling_allowance: allowance,
             bytes,
             admission: attachment.admission(),
         };
@@ -226,7 +241,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         Planar::new(channels, self.processor.hop_len(plan, stream))
     }
 
-    fn terms(
+    pub(super) fn terms(
         &self,
         host: &HostConfig,
         plan: &SessionPlan,
@@ -260,7 +275,6 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             nanos_per_input: 1e9 / host.sample_rate(),
             ends_in_call: host.processing_mode() == Mode::Offline
                 || self.scheduler.timing() == SchedulerTiming::InCallback,
-            wait: f64::from(self.config.blocking_ppm()) / 1e6,
             max_catch_up: catch_up as u64,
         }
     }

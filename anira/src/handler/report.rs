@@ -34,6 +34,8 @@ pub struct PrepareReport {
     pub engines: usize,
     /// The worst time of one slot that the latency counts on: all lanes.
     pub max_inference: Duration,
+    /// What a worker may need before it begins, which the latency counts on.
+    pub scheduling_allowance: Duration,
     /// Bytes of sample memory: histories, slots, output rings.
     pub bytes: usize,
     /// Whether this session and those prepared before it fit on their scheduler, by what they declared; `None` where the

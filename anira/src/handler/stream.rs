@@ -17,6 +17,7 @@ use super::late::{Late, Material};
 use super::output::Output;
 use super::pace::Pace;
 use super::parameter::Values;
+use super::patience::Patience;
 use super::payload::Payload;
 use super::running::Closed;
 use crate::block::{Sink, Source};
@@ -48,6 +49,7 @@ pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
     pub(super) reference: u64,
     /// Samples that the last call brought to stream 0, by which the next submission is foretold.
     pub(super) last_block: u64,
+    pub(super) patience: Patience,
 }
 
 /// One input stream, as the audio thread needs it.
@@ -72,8 +74,6 @@ pub(super) struct Timing {
     pub(super) nanos_per_input: f64,
     /// Whether slots may be finished when the submission returns: offline, and where the scheduler runs them inside.
     pub(super) ends_in_call: bool,
-    /// The share of a block's time that a callback may wait, 0 to 1.
-    pub(super) wait: f64,
     pub(super) max_catch_up: u64,
 }
 
@@ -138,6 +138,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     fn take_in(&mut self, stream: usize, frames: usize, mut write: impl FnMut(usize, &mut [f32], usize)) {
         if stream == 0 && frames > 0 {
             self.last_block = frames as u64;
+            self.patience.earn(frames);
         }
         // First of all: lines that workers wrote last are under way while this block is taken in. And not after a submission:
         // a look would take from the worker the very line that it begins with.
@@ -346,6 +347,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         if self.inputs.is_empty() && stream == 0 {
             self.reference += frames as u64;
             self.last_block = frames as u64;
+            self.patience.earn(frames);
             self.submit.approach();
             self.collect();
             self.submit_complete();
@@ -354,10 +356,11 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             (0..block.channels()).for_each(|c| block.silence(c, start, frames));
             return Status::fault(Fault::NoStream);
         };
+        self.patience.ask();
         let channels = output.channels;
         let needed = output.needed(frames);
         if !collected || output.emitted < needed {
-            self.wait_for(stream, needed, frames);
+            self.wait_for(stream, needed);
         }
         let telemetry = &self.shared.telemetry;
         let material = Material { history: &self.producer, parameters: &self.parameters, telemetry };
@@ -383,8 +386,9 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         Status { late_samples: late, fault: None }
     }
 
-    /// Collects; offline until `needed` hops are there, in real time for at most the agreed share of the block.
-    fn wait_for(&mut self, stream: usize, needed: u64, frames: usize) {
+    /// Collects; offline until `needed` hops are there, in real time for at most what is left of the agreed share of the
+    /// callback's time.
+    fn wait_for(&mut self, stream: usize, needed: u64) {
         self.collect();
         let wanting = |s: &Self| {
             s.outputs.get(stream).is_some_and(|o| o.emitted < needed) && s.producer.outstanding() > 0
@@ -396,12 +400,11 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                     self.collect();
                 }
             }
-            Mode::Realtime if self.timing.wait > 0.0 && wanting(self) => {
-                let nanos = frames as f64 * self.timing.nanos_per_sample * self.timing.wait;
-                let end = clock::now() + nanos as u64;
+            Mode::Realtime if self.patience.left() > 0 && wanting(self) => {
+                let end = clock::now() + self.patience.left();
                 let mut rounds = 0u32;
                 while wanting(self) && !self.closed.is_set() {
-                    let Some(left) = end.checked_sub(clock::now()).filter(|left| *left > 0) else { return };
+                    let Some(left) = end.checked_sub(clock::now()).filter(|left| *left > 0) else { break };
                     rounds += 1;
                     match &self.bell {
                         // A spinning real-time thread would starve its own worker.
@@ -414,6 +417,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                     }
                     self.collect();
                 }
+                self.patience.keep(end.saturating_sub(clock::now()));
             }
             Mode::Realtime => {}
         }
@@ -446,6 +450,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         self.pace.reset();
         self.reference = 0;
         self.last_block = 0;
+        self.patience.reset();
     }
 }
 

@@ -2,14 +2,13 @@
 
 use anira_traits::Result;
 
+use super::backlog::Backlog;
 use super::peak::Staircase;
 use super::query::{Blocks, LatencyQuery};
 use super::rational::{Rational, common, fits};
 
 /// The bits behind the point that are kept of numbers whose exact products would not fit.
 const KEPT_BITS: u32 = 40;
-/// How many queueing depths the search for varying blocks looks at before it settles for its upper bound.
-const SEARCH_DEPTH: i128 = 1 << 12;
 
 /// The largest lag, in hops of the reference input stream, over all callbacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +125,10 @@ impl Load {
         } else if min == 1 {
             (self.backlog_of_any_blocks()?, true)
         } else {
-            let (queue, exact) = Backlog::new(self, min)?.search()?;
+            let (inference, ratio, unit) = common(self.inference, self.ratio)?;
+            let hops = self.hop * self.engines;
+            let range = Backlog { min, block: self.block.num(), hops, inference, ratio, unit };
+            let (queue, exact) = range.most()?;
             // Blocks that may be shorter are a bound too.
             (if exact { queue } else { queue.min(self.backlog_of_any_blocks()?) }, exact)
         };
@@ -175,78 +177,5 @@ impl Load {
             best = best.max(block + (left - 1) / unit - fits(last.checked_mul(hops))?);
         }
         Ok(best)
-    }
-}
-
-/// Varying blocks with a declared minimum above 1, in whole units in which inference time and wait are integers.
-#[derive(Clone, Copy, Debug)]
-struct Backlog {
-    min: i128,
-    block: i128,
-    /// n·M in samples.
-    hops: i128,
-    /// A in units.
-    inference: i128,
-    /// r per sample in units.
-    ratio: i128,
-    /// Units in a sample.
-    unit: i128,
-}
-
-impl Backlog {
-    fn new(load: Load, min: i128) -> Result<Self> {
-        let (inference, ratio, unit) = common(load.inference, load.ratio)?;
-        Ok(Self { min, block: load.block.num(), hops: load.hop * load.engines, inference, ratio, unit })
-    }
-
-    /// The maximum over m of `W((m+1)·A) − m·n·M`, or 0; and whether it is that, or an upper bound of it.
-    ///
-    /// No term from m on exceeds `⌈(m+1)·A + (1−r)·H⌉ − 1 − m·n·M`, which never rises: the search ends there.
-    fn search(self) -> Result<(i128, bool)> {
-        let mut best = 0;
-        // Below it not even the shortest block fits.
-        let first = fits(self.ratio.checked_mul(self.min))? / self.inference;
-        let mut m = first;
-        loop {
-            let until = fits(self.inference.checked_mul(m + 1))?;
-            let behind = fits(self.hops.checked_mul(m))?;
-            let reach =
-                fits(self.block.checked_mul(self.unit - self.ratio).and_then(|w| w.checked_add(until)))?;
-            let bound = (reach - 1) / self.unit - behind;
-            if bound <= best {
-                return Ok((best, true));
-            }
-            if m - first == SEARCH_DEPTH {
-                return Ok((bound, false));
-            }
-            if let Some(backlog) = self.most(until)? {
-                best = best.max(backlog - behind);
-            }
-            m += 1;
-        }
-    }
-
-    /// W(y): the largest `x + h` with `x + r·h < y`, for y in units; `None` if no block fits.
-    ///
-    /// c blocks sum to anything from c·min to c·H. A longer h costs r per sample, a longer x costs 1: so h is H where it
-    /// can be, with as many blocks before it as fit; or one block more before it and h as long as then fits. Still more
-    /// blocks gain nothing: each takes min/r ≥ min off h.
-    fn most(self, y: i128) -> Result<Option<i128>> {
-        let shortened = |blocks: i128| -> Result<Option<i128>> {
-            let least = fits(self.min.checked_mul(blocks))?;
-            let left = y - fits(least.checked_mul(self.unit))?;
-            if left <= 0 || self.ratio == 0 {
-                return Ok(None);
-            }
-            let h = ((left - 1) / self.ratio).min(self.block);
-            Ok((h >= self.min).then_some(least + h))
-        };
-        let left = y - fits(self.ratio.checked_mul(self.block))?;
-        if left <= 0 {
-            return shortened(0);
-        }
-        let blocks = (left - 1) / fits(self.min.checked_mul(self.unit))?;
-        let before = ((left - 1) / self.unit).min(fits(blocks.checked_mul(self.block))?);
-        Ok(shortened(blocks + 1)?.max(Some(self.block + before)))
     }
 }

@@ -15,6 +15,7 @@
 //!
 //! Any thread may ask; an answer takes microseconds, allocates next to nothing and never blocks.
 
+mod backlog;
 mod decimal;
 mod declare;
 mod lag;
@@ -124,7 +125,7 @@ impl<'a> Plan<'a> {
     fn new(query: &'a LatencyQuery) -> Result<Self> {
         query.validate()?;
         let inference = query.max_inference.plus(query.scheduling_allowance)?;
-        refuse_overload(query, inference)?;
+        refuse_overload(query)?;
         let lag_without_inference = lag(query, Rational::ZERO)?;
         Ok(Self { query, lag: lag(query, inference)?, lag_without_inference })
     }
@@ -155,7 +156,9 @@ impl<'a> Plan<'a> {
 }
 
 /// Refuses inferences that come faster than the engines serve them: I·fs/M above n.
-fn refuse_overload(query: &LatencyQuery, inference: Rational) -> Result<()> {
+fn refuse_overload(query: &LatencyQuery) -> Result<()> {
+    let allowance = query.scheduling_allowance;
+    let inference = query.max_inference.plus(allowance)?;
     let capacity = i128::from(query.engines) * i128::from(query.hop_in);
     let longest = Rational::new(capacity, 1)?.over(query.sample_rate)?;
     if inference <= longest {
@@ -165,19 +168,33 @@ fn refuse_overload(query: &LatencyQuery, inference: Rational) -> Result<()> {
     let samples = lag::samples_during(inference, query.sample_rate)?.0;
     let busy = samples.over(Rational::from(query.hop_in))?;
     let hop = samples.over(Rational::from(query.engines))?.ceil();
-    let nanoseconds = longest.rounded_down(60)?.times(Rational::from(1_000_000_000u32))?.floor();
+    let milliseconds = |seconds: Rational| seconds.times(Rational::from(1000u32));
+    // Of the longest time, to the nanosecond, the allowance takes its part.
+    let nanoseconds = |seconds: Rational| seconds.times(Rational::from(1_000_000_000u32));
+    let whole = nanoseconds(longest).or_else(|_| nanoseconds(longest.rounded_down(60)?))?.floor();
+    let left = Rational::new(whole, 1_000_000)?.minus(milliseconds(allowance)?)?;
+    let (to_start, shorter) = match allowance.is_zero() {
+        true => (String::new(), format!("inferences of at most {left} ms")),
+        false if left > Rational::ZERO => (
+            format!(" and {} ms before it can start,", milliseconds(allowance)?),
+            format!("inferences of at most {left} ms"),
+        ),
+        false => (
+            format!(" and {} ms before it can start,", milliseconds(allowance)?),
+            "a smaller scheduling allowance, which takes all of it".to_owned(),
+        ),
+    };
     Err(Error::new(
         ErrorKind::Overload,
         format!(
-            "the model cannot keep up: an inference of {} ms for every hop of {} samples at {} Hz keeps {:.3} engines \
-             busy, and there are {}; it would take {} engines, or a hop of {hop} samples, or inferences of at most {} ms",
-            inference.times(Rational::from(1000u32))?,
+            "the model cannot keep up: an inference of {} ms{to_start} for every hop of {} samples at {} Hz keeps {:.3} \
+             engines busy, and there are {}; it would take {} engines, or a hop of {hop} samples, or {shorter}",
+            milliseconds(query.max_inference)?,
             query.hop_in,
             query.sample_rate,
             busy.to_f64(),
             query.engines,
             busy.ceil(),
-            Rational::new(nanoseconds, 1_000_000)?,
         ),
     )
     .at("max_inference"))

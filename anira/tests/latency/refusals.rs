@@ -194,6 +194,45 @@ fn no_question_takes_long() {
     assert!(slowest < PATIENCE, "a question took {PATIENCE:?} and more, five times");
 }
 
+/// Kinds of hosts for which the search for varying blocks goes as deep as it may, a thousand of each: none is slow on average.
+#[test]
+fn no_kind_of_question_takes_long_on_average() {
+    let whole = |n: i128| Rational::new(n, 1).unwrap();
+    let tiny = |n: i128| Rational::new(n, 1_000_000_000_007).unwrap();
+    // Seconds at 1000 Hz: thousandths of a sample's time.
+    let query = |block: i128, min: i128, hop: i128, inference: Rational, ratio: Rational| {
+        let seconds = inference.over(whole(1000)).unwrap();
+        let hop = u64::try_from(hop).unwrap();
+        LatencyQuery::new(whole(block), 1000u32, hop, hop, seconds)
+            .blocking_ratio(ratio)
+            .blocks(Blocks::Varying { min: whole(min) })
+    };
+    let nearly = |hop: i128, n: i128| whole(hop).minus(tiny(n)).unwrap();
+    let half = Rational::new(1, 2).unwrap();
+    let kinds: [(&str, &dyn Fn(i128) -> LatencyQuery); 6] = [
+        ("a wait of many inferences", &|n| query(1_048_576 - n % 99, 2 + n % 7, 10, decimal("9.9"), half)),
+        ("narrow", &|n| query(1_048_576 - n % 9, 1_048_560, 1009, nearly(1009, n + 1), Rational::ZERO)),
+        ("narrow with a wait", &|n| query(8192, 8191, 1 + n % 300, nearly(1 + n % 300, n + 1), half)),
+        ("narrow, short hops", &|n| query(1_048_576, 1_048_575 - n, 1, nearly(1, n + 1), tiny(n + 1))),
+        ("narrow, all the time", &|n| {
+            query(8192, 8190, 7 + n % 9, whole(7 + n % 9), Rational::new(n, 1000).unwrap())
+        }),
+        ("any, all the time", &|n| query(8192, 2 + n, 1, Rational::ONE, Rational::ONE)),
+    ];
+    for (name, kind) in kinds {
+        let took = (0..5).map(|_| {
+            let start = Instant::now();
+            (0..1000).for_each(|n| _ = latency(&kind(n)).unwrap());
+            start.elapsed() / 1000
+        });
+        // On a busy machine once is often enough.
+        let mean = took.min().unwrap();
+        let bounds = (0..1000).filter(|&n| !latency(&kind(n)).unwrap().exact).count();
+        println!("{name}: {mean:?}, {bounds} of 1000 are bounds");
+        assert!(mean < PATIENCE / 20, "{name}: {mean:?}");
+    }
+}
+
 /// The promise is 20 ms for an optimised build; a debug one is ten times as slow.
 const PATIENCE: Duration = Duration::from_millis(if cfg!(debug_assertions) { 200 } else { 20 });
 

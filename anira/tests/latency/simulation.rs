@@ -117,6 +117,23 @@ impl Simulation {
     }
 }
 
+/// How many samples are wanting of output 0 over so many callbacks of `block` samples, if its ring begins with `zeros`: the ring is
+/// filled and emptied, and nothing is counted ahead.
+pub(crate) fn wanting(session: &Session, block: i64, zeros: i64, callbacks: i64) -> i64 {
+    let mut simulation = Simulation::new(session.clone(), 1);
+    let (hop_in, hop_out) = (session.hop_in, session.hops_out[0]);
+    let (mut ring, mut collected, mut wanting) = (zeros, 0, 0);
+    for k in 0..callbacks {
+        simulation.callback(block);
+        ring += (simulation.collected - collected) * hop_out;
+        collected = simulation.collected;
+        ring -= (k + 1) * block * hop_out / hop_in - k * block * hop_out / hop_in;
+        wanting += (-ring).max(0);
+        ring = ring.max(0);
+    }
+    wanting
+}
+
 /// What a host needs whose every callback brings `block` samples, for ever: callbacks are played until a whole period
 /// leaves everything as it found it.
 pub(crate) fn fixed_blocks(session: &Session, block: Fraction) -> Need {

@@ -1,5 +1,6 @@
 //! The reported latency, kept to the sample: in virtual time, where engines take exactly what was declared, and on the clock.
 
+mod allowance;
 mod clock;
 mod fixed;
 mod host;

@@ -36,6 +36,8 @@ pub(crate) enum Bad {
     TenGibDeclared,
     /// Ten gibibytes that an operator is told to make, by a number in the file.
     TenGibMade,
+    /// Ten gibibytes and more that come of numbers in the file: a product of two, a column and a row, a row that is repeated.
+    TenGibComputed,
     /// Ten gibibytes by a configuration, for an extent that the file leaves open.
     TenGibConfigured,
     /// Four gibibytes in the same way: a configuration may ask for them, a model not.
@@ -231,19 +233,22 @@ fn binary(operator: &str, weight: &Message) -> Vec<u8> {
     graph(&[node(operator, &["x", "w"], "y")], std::slice::from_ref(weight), &[x], &[y])
 }
 
-/// Makes as many numbers as it is told, and adds the largest. The size is a product of numbers in the file, so it takes computing
-/// to know it.
-pub(crate) fn onnx_of_computed_size() -> Input {
-    let numbers = |name: &str, n: [i64; 2]| weight(name, 7, &[2], &n.map(i64::to_le_bytes).concat());
-    let nodes = [
-        node("Mul", &["a", "b"], "size"),
-        node("ConstantOfShape", &["size"], "big"),
+/// Makes as many numbers as `size` says, and adds the largest.
+fn filling(size: &str) -> [Message; 3] {
+    [
+        node("ConstantOfShape", &[size], "big"),
         node("ReduceMax", &["big"], "most"),
         node("Add", &["x", "most"], "y"),
-    ];
+    ]
+}
+
+/// Makes as many numbers as an input says, which no reader of the file can know.
+pub(crate) fn onnx_of_given_size() -> Input {
     let (x, y) = (value("x", 1, &[1, 1, 8]), value("y", 1, &[1, 1, 8]));
-    let bytes = graph(&nodes, &[numbers("a", [256, 160]), numbers("b", [256, 256])], &[x], &[y]);
-    session(bytes, ("x", "y"), &[1, 1, 8], 8)
+    let bytes = graph(&filling("size"), &[], &[x, value("size", 7, &[2])], &[y]);
+    let (inputs, outputs) = streams(("x", "y"), &[1, 1, 8], 8);
+    let [x] = inputs;
+    Input::new(bytes, &[x, InputTensor::constant("size", [f64::from(1 << 20), 2560.0])], &outputs)
 }
 
 /// The bytes with each `from` replaced by as many of `to`.
@@ -309,12 +314,35 @@ fn onnx(bad: Bad) -> Vec<Input> {
         }
         Bad::TenGibMade => {
             let size = weight("w", 7, &[1], &(TEN_GIB as i64).to_le_bytes());
-            let nodes = [
-                node("ConstantOfShape", &["w"], "big"),
-                node("ReduceMax", &["big"], "most"),
-                node("Add", &["x", "most"], "y"),
-            ];
-            vec![eight(graph(&nodes, &[size], &[one()], &[value("y", 1, &[1, 1, 8])]))]
+            vec![eight(graph(&filling("w"), &[size], &[one()], &[value("y", 1, &[1, 1, 8])]))]
+        }
+        Bad::TenGibComputed => {
+            let y = || [value("y", 1, &[1, 1, 8])];
+            let numbers = |name: &str, n: &[i64]| {
+                weight(
+                    name,
+                    7,
+                    &[n.len() as i64],
+                    &n.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<_>>(),
+                )
+            };
+            let floats = |name: &str, shape: [i64; 2]| weight(name, 1, &shape, &vec![0; 4 << 16]);
+            let product = [&[node("Mul", &["a", "b"], "size")][..], &filling("size")].concat();
+            let (a, b) = (numbers("a", &[256, 160]), numbers("b", &[256, 256]));
+            // The operators in another order than that of their values.
+            let reversed: Vec<_> = product.iter().rev().cloned().collect();
+            let largest = [node("ReduceMax", &["big"], "most"), node("Add", &["x", "most"], "y")];
+            let of = |first: Message| [&[first][..], &largest].concat();
+            let square = of(node("Add", &["column", "row"], "big"));
+            let sides = [floats("column", [1 << 16, 1]), floats("row", [1, 1 << 16])];
+            let repeated = of(node("Tile", &["x", "times"], "big"));
+            let times = numbers("times", &[1 << 10, 1 << 10, 1 << 10]);
+            vec![
+                eight(graph(&product, &[a.clone(), b.clone()], &[one()], &y())),
+                eight(graph(&reversed, &[a, b], &[one()], &y())),
+                eight(graph(&square, &sides, &[one()], &y())),
+                eight(graph(&repeated, &[times], &[one()], &y())),
+            ]
         }
         Bad::TenGibConfigured | Bad::FourGibConfigured => {
             let (bytes, n) = (read("tests/fixtures/dynamic.onnx"), configured(bad));
@@ -344,6 +372,7 @@ fn torch(bad: Bad) -> Vec<Input> {
         Bad::LackingOperator => vec![eight("lacking")],
         Bad::NanWeights => vec![eight("nan")],
         Bad::TenGibMade => vec![eight("huge")],
+        Bad::TenGibComputed => vec![eight("computed")],
         Bad::TenGibConfigured | Bad::FourGibConfigured => {
             vec![session(fixture("gain"), ("x", "output"), &[1, 1, configured(bad)], HOP)]
         }
@@ -412,6 +441,7 @@ fn tflite(bad: Bad) -> Vec<Input> {
             made.operators = vec![operator(0, &[1, 0], &[2])];
             vec![four(&made)]
         }
+        Bad::TenGibComputed => vec![four(&filled(3)), four(&squared())],
         Bad::TenGibConfigured | Bad::FourGibConfigured => {
             let n = configured(bad);
             vec![session(fixture("dynamic"), ("input", "output"), &[1, n, 1], HOP)]
@@ -427,8 +457,9 @@ fn added() -> Plain {
     model
 }
 
-/// Makes as many numbers as it computes, and adds the largest.
-pub(crate) fn tflite_of_computed_size() -> Input {
+/// Makes as many numbers as a value says, which it gets at this place among the tensors: 3 is computed by the first operator, the
+/// square of `a`; 1 is `a` itself.
+fn filled(size: i32) -> Plain {
     let mut model = added();
     let code = crate::plain::code;
     model.codes = vec![code(MUL), code(FILL), code(REDUCE_MAX), code(0)];
@@ -446,9 +477,44 @@ pub(crate) fn tflite_of_computed_size() -> Input {
     model.buffers = vec![vec![], ints(&[1 << 10, 51]), ints(&[0]), ints(&[0, 1])];
     model.operators = vec![
         with_options(operator(0, &[1, 1], &[3]), 21, vec![U8(0)]),
-        operator(1, &[3, 4], &[5]),
+        operator(1, &[size, 4], &[5]),
         with_options(operator(2, &[5, 6], &[7]), 27, vec![U8(0)]),
         with_options(operator(3, &[0, 7], &[2]), 11, vec![U8(0)]),
     ];
-    session(model.bytes(), ("x", "y"), &[1, 4], 4)
+    model
+}
+
+/// Makes as many numbers as an input says, which no reader of the file can know.
+pub(crate) fn tflite_of_given_size() -> Input {
+    let mut model = filled(1);
+    model.operators.remove(0);
+    model.tensors[1] = tensor("a", 2, &[2], 0);
+    model.inputs = vec![0, 1];
+    let (inputs, outputs) = streams(("x", "y"), &[1, 4], 4);
+    let [x] = inputs;
+    let size = [f64::from(1 << 20), 2560.0];
+    Input::new(model.bytes(), &[x, InputTensor::constant("a", size)], &outputs)
+}
+
+/// A column and a row, and what is declared of their sum is four numbers.
+fn squared() -> Plain {
+    let mut model = added();
+    let zeros = || vec![crate::flat::Field::Bytes(vec![0; 4 << 16])];
+    model.tensors = vec![
+        tensor("x", 0, &[1, 4], 0),
+        tensor("column", 0, &[1 << 16, 1], 1),
+        tensor("y", 0, &[1, 4], 0),
+        tensor("row", 0, &[1, 1 << 16], 2),
+        tensor("big", 0, &[1, 4], 0),
+        tensor("axes", 2, &[2], 3),
+        tensor("most", 0, &[], 0),
+    ];
+    model.codes = vec![crate::plain::code(0), crate::plain::code(REDUCE_MAX)];
+    model.buffers = vec![vec![], zeros(), zeros(), crate::plain::ints(&[0, 1])];
+    model.operators = vec![
+        with_options(operator(0, &[1, 3], &[4]), 11, vec![U8(0)]),
+        with_options(operator(1, &[4, 5], &[6]), 27, vec![U8(0)]),
+        with_options(operator(0, &[0, 6], &[2]), 11, vec![U8(0)]),
+    ];
+    model
 }

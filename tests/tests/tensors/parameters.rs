@@ -43,6 +43,30 @@ fn one_hop<B: Backend, S: Scheduler<anira::EngineOf<B>>>(audio: &mut Audio<B, Ho
     output[0]
 }
 
+/// Whatever the tensors are called.
+#[test]
+fn tensors_may_be_named_by_their_places() {
+    let config = |gain: &str, output: &str| {
+        anira_tests::cut()
+            .input(InputTensor::parameter("gain", [3.0]).model_name(gain))
+            .input(InputTensor::stream("sound", HOP).model_name("#0"))
+            .input(InputTensor::parameter("add", [1.0]))
+            .output(OutputTensor::stream("out", HOP).model_name(output))
+            .build()
+    };
+    let built = |gain: &str, output: &str| {
+        let builder = InferenceHandler::builder(valid(config(gain, output))).backend(knobs());
+        builder.scheduler(Offline).build()
+    };
+    let mut handler = valid(built("#2", "#0"));
+    assert_eq!(handler.control().parameters(), [("gain", 1), ("add", 2)], "their own names");
+    let Prepared { mut audio, .. } = valid(handler.prepare(&rendering(HOP)));
+    assert_eq!(one_hop(&mut audio), 5.0);
+    refused(built("#3", "#0"), ErrorKind::Config, &["gain", "`#3`", "the model has `input`, `add`, `gain`"]);
+    refused(built("#1", "#0"), ErrorKind::Config, &["bound twice"]);
+    refused(built("#2", "#1"), ErrorKind::Config, &["out", "`#1`"]);
+}
+
 #[test]
 fn defaults_hold_until_set_and_one_value_serves_all_elements() {
     let mut handler = handler(&[10.0, 100.0]);

@@ -121,7 +121,8 @@ fn describe(package: &Package, folder: &Path, state: &Result<()>) -> String {
 fn fetch(package: &Package, root: &Path) -> Result<()> {
     let (start, folder) = (Instant::now(), root.join(package.folder));
     if state(package, &folder).is_ok() {
-        println!("{:<16} {} is there, nothing to do", package.name, package.title);
+        let size = megabytes(size(&folder));
+        println!("{:<16} {} is there, {size} on disk, nothing to do", package.name, package.title);
         return Ok(());
     }
     let library = !package.variables.is_empty();

@@ -219,7 +219,8 @@ pub(crate) const PACKAGES: &[Package] = &[
             bytes: 16_591_482,
             take: &[("ai_edge_litert/libLiteRt.so", "lib/libLiteRt.so")],
         }],
-        made: &[],
+        // The library does not say which it is.
+        made: &[Made::Text("build-version", "2.1.4\n")],
         installed: &[(
             "lib/libLiteRt.so",
             "c590f1124053ce6d2ceaef6d1174af15f8103a76872059414d18ff2e9cfaf681",

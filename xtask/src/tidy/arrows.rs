@@ -30,12 +30,14 @@ const MAP: &[Arrows] = &[
     backend(BACKENDS[3]),
     // For authors of backends, who have the traits and nothing else.
     Arrows { name: "anira-conformance", normal: &["anira-traits"], tests: &[] },
+    // A tool for measuring: it knows nobody, and no library knows it.
+    Arrows { name: "anira-intercept", normal: &[], tests: &[] },
     Arrows {
         name: "anira",
         normal: &["anira-traits", "anira-scheduler", BACKENDS[0], BACKENDS[1], BACKENDS[2], BACKENDS[3]],
         tests: &["anira-tests"],
     },
-    Arrows { name: "anira-cli", normal: &["anira"], tests: &["anira-tests"] },
+    Arrows { name: "anira-cli", normal: &["anira", "anira-intercept"], tests: &["anira-tests"] },
     // What no crate can test alone: it may know everybody, and no library knows it but for its tests.
     Arrows {
         name: "anira-tests",
@@ -49,7 +51,7 @@ const MAP: &[Arrows] = &[
             "anira",
             "anira-test-plugin",
         ],
-        tests: &["anira-conformance"],
+        tests: &["anira-conformance", "anira-intercept"],
     },
     Arrows { name: "anira-test-plugin", normal: &["anira"], tests: &[] },
     // A user of the facade like any other.

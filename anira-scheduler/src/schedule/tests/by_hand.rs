@@ -56,6 +56,22 @@ fn priority_stands_above_deadlines_and_order() {
     }
 }
 
+#[test]
+fn whoever_comes_is_blocked_by_the_longest_that_is_served_after_it() {
+    let named = |name: &str, deadline: u64, time: u64| {
+        let mut terms = Terms::new(name, Duration::from_millis(100));
+        (terms.deadline, terms.max_inference) =
+            (Duration::from_millis(deadline), Duration::from_millis(time));
+        terms
+    };
+    // All of the same name, which does not matter.
+    let others = [named("a", 30, 4), named("a", 20, 9), named("a", 40, 3), named("a", 10, 50)];
+    let system = System::new(1, 1, 1);
+    let blocking = |deadline| blocking(others.iter(), &named("a", deadline, 1), &system).as_millis();
+    assert_eq!([5, 15, 20, 25, 35, 50].map(blocking), [50, 9, 4, 4, 3, 0]);
+    assert_eq!(super::super::blocking([].iter(), &named("a", 5, 1), &system), Duration::ZERO);
+}
+
 /// One session with a long inference and a long deadline, one with short ones.
 fn long_and_short() -> Vec<Terms> {
     vec![session(1000, 200), session(50, 5)]

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use anira::prelude::*;
-use anira_tests::{Fading, Holding};
 
-use crate::scenario::{Failure, How, Scenario};
+use super::scenario::{Failure, How, Scenario};
+use crate::{Fading, Holding};
 
 /// The samples over which the bypass fades.
 const FADE: usize = 128;

@@ -1,4 +1,4 @@
-//! What a case is made of: a model, a host, a list of operations.
+//! What a case is made of: a model, a host, operations.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use anira::prelude::*;
 use anira::traits::Layout;
-use anira_tests::{backend, signature, valid};
-use proptest::prelude::*;
 
-pub(crate) const RATE: f64 = 48_000.0;
+use crate::{backend, signature, valid};
+
+/// Samples per second.
+const RATE: f64 = 48_000.0;
 
 /// Who runs the hops, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum How {
+pub enum How {
     /// Rendering, inside the call that submits.
     InTheCall,
     /// Rendering: run when somebody waits for them.
@@ -32,26 +33,34 @@ pub(crate) enum Failure {
 
 /// A model and a host.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Scenario {
-    pub(crate) hop_in: usize,
-    pub(crate) hop_out: usize,
-    pub(crate) context: usize,
+pub struct Scenario {
+    /// Samples of a hop, in and out.
+    pub hop_in: usize,
+    /// As above.
+    pub hop_out: usize,
+    /// Samples before the hop that the model sees as well.
+    pub context: usize,
     /// Channels of the model.
-    pub(crate) channels: usize,
-    pub(crate) lanes: usize,
-    pub(crate) max_block: usize,
+    pub channels: usize,
+    /// How often the model runs side by side, each time for channels of its own.
+    pub lanes: usize,
+    /// The most samples that the host announces.
+    pub max_block: usize,
     /// The declared worst time of a slot, as a share of what is possible, in percent.
-    pub(crate) busy: u32,
-    pub(crate) max_catch_up: usize,
-    pub(crate) late_policy: LatePolicy,
-    pub(crate) late_fade: usize,
+    pub busy: u32,
+    /// The configuration's field of that name, as the two below.
+    pub max_catch_up: usize,
+    /// What is heard where samples are late.
+    pub late_policy: LatePolicy,
+    /// The length of its fades.
+    pub late_fade: usize,
     /// Every how many runs one fails; 0: none.
-    pub(crate) fail_every: u64,
+    pub fail_every: u64,
 }
 
 /// Something that a host, a worker or a user does.
 #[derive(Clone, Debug)]
-pub(crate) enum Op {
+pub enum Op {
     /// A callback of this many samples, also more than prepared.
     Process(usize),
     /// A callback in halves, between which a worker runs some hops.
@@ -62,14 +71,20 @@ pub(crate) enum Op {
     Run(usize),
     /// A callback with a channel too many.
     WrongChannels(usize),
+    /// A parameter's new value, from a control thread.
     Gain(i8),
+    /// The same, from the audio thread.
     GainFromAudio(i8),
+    /// The bypass, on or off.
     Bypass(bool),
+    /// A reset.
     Reset,
 }
 
 impl Scenario {
-    pub(crate) fn host_channels(&self) -> usize {
+    /// Channels of the host.
+    #[must_use]
+    pub fn host_channels(&self) -> usize {
         self.channels * self.lanes
     }
 
@@ -80,12 +95,19 @@ impl Scenario {
         Some([Failure::Error, Failure::BadOutput, Failure::BadState][(run / self.fail_every % 3) as usize])
     }
 
-    pub(crate) fn host(&self, how: How) -> HostConfig {
+    /// The host.
+    #[must_use]
+    pub fn host(&self, how: How) -> HostConfig {
         let host = HostConfig::varying(RATE, self.max_block).channels(self.host_channels());
         host.mode(if how == How::RealTime { Mode::Realtime } else { Mode::Offline })
     }
 
-    pub(crate) fn config(&self) -> InferenceConfig {
+    /// The session's configuration.
+    ///
+    /// # Panics
+    /// If there is none for this scenario.
+    #[must_use]
+    pub fn config(&self) -> InferenceConfig {
         let planar = || valid("NCT".parse::<Layout>());
         let longest = self.hop_in as f64 / RATE / self.lanes as f64;
         valid(
@@ -103,7 +125,8 @@ impl Scenario {
     }
 
     /// The model: `gain` times the newest samples, half of the oldest, and the number of hops so far.
-    pub(crate) fn backend(self) -> impl Backend {
+    #[must_use]
+    pub fn backend(self) -> impl Backend {
         let Scenario { hop_in, hop_out, context, channels, .. } = self;
         let tensors = signature(
             &[("input", &[1, channels, context + hop_in]), ("gain", &[1]), ("z_in", &[1])],
@@ -129,50 +152,4 @@ impl Scenario {
             Ok(())
         })
     }
-}
-
-/// Small scenarios, the simplest first.
-pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
-    let ratio = prop_oneof![4 => Just((1, 1)), 1 => Just((1, 2)), 1 => Just((2, 1)), 1 => Just((2, 3))];
-    let model = (1usize..12, ratio, 0usize..20, 1usize..3, 1usize..3);
-    let host = (1usize..20, 0u32..=100, 1usize..4, prop_oneof![Just(0u64), 2u64..9]);
-    let policy = prop_oneof![Just(LatePolicy::Silence), Just(LatePolicy::Dry), Just(LatePolicy::Hold)];
-    let fade = prop_oneof![Just(0usize), Just(1), Just(7), Just(64), Just(200)];
-    (model, host, (policy, fade)).prop_map(|(model, host, (late_policy, late_fade))| {
-        let (hop, (i, o), context, channels, lanes) = model;
-        let (max_block, busy, max_catch_up, fail_every) = host;
-        Scenario {
-            hop_in: hop * i,
-            hop_out: hop * o,
-            context,
-            channels,
-            lanes,
-            max_block,
-            busy,
-            max_catch_up,
-            // Where hops differ there is nothing dry to hear.
-            late_policy: match late_policy {
-                LatePolicy::Dry if i != o => LatePolicy::Silence,
-                policy => policy,
-            },
-            late_fade,
-            fail_every,
-        }
-    })
-}
-
-/// Lists of what happens; most of it is callbacks and runs.
-pub(crate) fn operations() -> impl Strategy<Value = Vec<Op>> {
-    let op = prop_oneof![
-        10 => (0usize..24).prop_map(Op::Process),
-        6 => (0usize..24, 0usize..4).prop_map(|(n, runs)| Op::PushRunPop(n, runs)),
-        8 => (1usize..6).prop_map(Op::Run),
-        1 => (0usize..24).prop_map(Op::Silence),
-        1 => (0usize..24).prop_map(Op::WrongChannels),
-        1 => any::<i8>().prop_map(Op::Gain),
-        1 => any::<i8>().prop_map(Op::GainFromAudio),
-        1 => any::<bool>().prop_map(Op::Bypass),
-        1 => Just(Op::Reset),
-    ];
-    proptest::collection::vec(op, 1..80)
 }

@@ -1,4 +1,5 @@
-//! Models that compute how much they ask for, which a reader cannot know: in a process whose memory is bounded.
+//! Models that ask for as much as an input says, or code computes, which a reader of the file cannot know: in a process whose memory
+//! is bounded.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
@@ -24,7 +25,7 @@ const LIMITED: &str = "ANIRA_TEST_LIMITED_ENGINE";
 /// In a child that may have 8 GB, so that nobody's machine is filled.
 pub(crate) fn bounded<B: Backend>(backend: B, end: End) {
     let mut child = Command::new("sh");
-    child.args(["-c", "ulimit -c 0; ulimit -v 8000000; exec \"$0\" --exact computed::child --nocapture"]);
+    child.args(["-c", "ulimit -c 0; ulimit -v 8000000; exec \"$0\" --exact given::child --nocapture"]);
     let output = child.arg(std::env::current_exe().unwrap()).env(LIMITED, backend.name()).output().unwrap();
     let text =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -44,15 +45,15 @@ pub(crate) fn bounded<B: Backend>(backend: B, end: End) {
 #[test]
 fn child() {
     match std::env::var(LIMITED).as_deref() {
-        Ok("rten") => survives(Rten, files::onnx_of_computed_size()),
+        Ok("rten") => survives(Rten, files::onnx_of_given_size()),
         #[cfg(feature = "onnxruntime")]
-        Ok("onnxruntime") => survives(OnnxRuntime, files::onnx_of_computed_size()),
+        Ok("onnxruntime") => survives(OnnxRuntime, files::onnx_of_given_size()),
         #[cfg(feature = "torch")]
         Ok("torch") => survives(Torch, files::torch_of_computed_size()),
         #[cfg(feature = "tflite")]
-        Ok("tflite") => survives(TfLite, files::tflite_of_computed_size()),
+        Ok("tflite") => survives(TfLite, files::tflite_of_given_size()),
         #[cfg(feature = "litert")]
-        Ok("litert") => survives(LiteRt, files::tflite_of_computed_size()),
+        Ok("litert") => survives(LiteRt, files::tflite_of_given_size()),
         Ok(other) => unreachable!("{other}"),
         Err(_) => {}
     }
