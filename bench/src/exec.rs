@@ -70,12 +70,12 @@ mod tests {
 
     #[test]
     fn each_request_runs_every_task_once_and_waits_for_all() {
+        let cores = Cores { audio: 0, worker: 0 };
         let (exec, ran) = (Exec::default(), AtomicU64::new(0));
         let task = || {
             ran.fetch_add(1, Ordering::Relaxed);
         };
         std::thread::scope(|scope| {
-            let cores = Cores { audio: 0, worker: 0 };
             let helpers: Vec<_> =
                 (0..2).map(|_| scope.spawn(|| exec.help(cores, task)).thread().clone()).collect();
             for (n, count) in (0..300).map(|n| (n, n % 5)).scan(0, |sum, (_, count)| {
