@@ -43,6 +43,15 @@ pub(crate) fn outputs(infos: &[TensorInfo], shapes: &[Option<Vec<usize>>]) -> Re
         .collect()
 }
 
+/// Checks the outputs that a request names, without making them.
+pub(crate) fn check(infos: &[TensorInfo], shapes: &[Option<Vec<usize>>]) -> Result<()> {
+    check_count("outputs", infos, shapes.len())?;
+    infos.iter().zip(shapes).try_for_each(|(info, shape)| match shape {
+        Some(shape) => fits(info, shape),
+        None => Ok(()),
+    })
+}
+
 fn check_count(what: &'static str, infos: &[TensorInfo], asked: usize) -> Result<()> {
     if infos.len() == asked {
         return Ok(());
@@ -52,10 +61,15 @@ fn check_count(what: &'static str, infos: &[TensorInfo], asked: usize) -> Result
 }
 
 fn fitting(info: &TensorInfo, shape: &[usize]) -> Result<Buffer> {
+    fits(info, shape)?;
+    Buffer::new(info, shape)
+}
+
+fn fits(info: &TensorInfo, shape: &[usize]) -> Result<()> {
     let fits = info.shape.len() == shape.len()
         && info.shape.iter().zip(shape).all(|(own, n)| own.is_none_or(|m| m == *n));
     if fits {
-        return Buffer::new(info, shape);
+        return Ok(());
     }
     let text = format!("shape is {shape:?}; the model's is {}", shape_text(&info.shape));
     Err(Error::new(ErrorKind::Shape, text).at(format!("tensor `{}`", info.name)))

@@ -199,6 +199,26 @@ pub struct BypassEngine {
     fills: Vec<Fill>,
 }
 
+impl BypassEngine {
+    /// Calls `each` for every sample of the hops of all output streams, channel by channel, in the order of time: with the number of the
+    /// channel among all, the place in the hop, the sample. Wait-free if `each` is.
+    pub(crate) fn each_hop(&mut self, mut each: impl FnMut(usize, usize, &mut f32)) {
+        let mut line = 0;
+        for (fill, output) in self.fills.iter().zip(&mut self.outputs) {
+            let Fill::Hop { to, .. } = fill else { continue };
+            let Some(data) = output.data.view_mut().f32_mut() else { continue };
+            for channel in 0..to.channels {
+                for t in 0..to.len {
+                    if let Some(sample) = data.get_mut(to.element(channel, t)) {
+                        each(line, t, sample);
+                    }
+                }
+                line += 1;
+            }
+        }
+    }
+}
+
 #[allow(
     unsafe_code,
     reason = "a promise about real time, given for this engine alone; no memory is at stake"

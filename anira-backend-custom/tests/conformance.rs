@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use anira_backend_custom::{Bypass, FnBackend, Inputs, Outputs, Slow, Wait};
+use anira_backend_custom::{
+    Bypass, Chain, DelayLine, Either, FnBackend, Gain, Inputs, Outputs, Slow, Sum, Wait,
+};
 use anira_conformance::{CountingAllocator, Specimen, conformance_tests};
 use anira_traits::*;
 
@@ -92,3 +94,67 @@ fn one_pole() -> impl Backend {
 conformance_tests!(closure_that_remembers, one_pole(), [specimen("one pole")]);
 
 conformance_tests!(slow, Slow::new(Bypass, Duration::from_micros(50), Wait::Spin), bypassed());
+
+conformance_tests!(gain, Gain(1.0), bypassed());
+
+conformance_tests!(delay_line, DelayLine(700), [specimen("mono")]);
+
+conformance_tests!(chain, Chain::new(Gain(2.0), DelayLine(3)), [specimen("mono")]);
+
+conformance_tests!(sum, Sum::new(Gain(2.0), DelayLine(3)), [specimen("mono")]);
+
+/// Small networks: from files of every kind, and one made in code.
+#[cfg(feature = "native")]
+mod small {
+    use std::path::{Path, PathBuf};
+
+    use anira_backend_custom::native::{Activation, Conv1d, Native, Network, NetworkBackend};
+
+    use super::*;
+
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
+
+    fn of_file(path: &str) -> Specimen {
+        Specimen::new(path, ModelSource::file(root().join(path))).max_allocations(0)
+    }
+
+    /// What a session says of a stream of one channel.
+    fn mono(context: usize) -> InferenceConfig {
+        InferenceConfig::builder()
+            .input(InputTensor::stream("input", 64).context(context).layout("NCT".parse().unwrap()))
+            .output(OutputTensor::stream("output", 64).layout("NCT".parse().unwrap()))
+            .build()
+            .unwrap()
+    }
+
+    fn files() -> Vec<Specimen> {
+        vec![
+            of_file("models/gain.onnx"),
+            of_file("models/amp-tcn-1k.onnx"),
+            of_file("models/amp-knob-4k.onnx").range(1, 0.0..=1.0),
+            of_file("models/amp-lstm-2k.onnx"),
+            of_file("anira-backend-custom/tests/files/wavenet.nam").config(mono(0)),
+            of_file("anira-backend-custom/tests/files/rtneural-gru.json").config(mono(0)),
+        ]
+    }
+
+    conformance_tests!(native, Native, files());
+
+    fn network() -> NetworkBackend {
+        let mut net = Network::new();
+        let x = net.input(1).unwrap();
+        let y = net.conv(x, Conv1d::new(1, 5, 3, [0.3; 15]).dilation(7)).unwrap();
+        let y = net.activate(y, Activation::Tanh).unwrap();
+        let y = net.conv(y, Conv1d::dense(5, 1, [0.2, -0.1, 0.4, 0.3, 0.5])).unwrap();
+        net.output(y).unwrap();
+        NetworkBackend::new(net)
+    }
+
+    conformance_tests!(network, network(), [specimen("a network made in code").config(mono(0))]);
+}
+
+type SlowOrNot = Either<Slow<Bypass>, Bypass>;
+
+conformance_tests!(either, SlowOrNot::Right(Bypass), bypassed());

@@ -2,45 +2,21 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 #![allow(clippy::print_stderr, reason = "says what it measured")]
-#![allow(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
 
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use anira_backend_torch::Torch;
+use anira_realtime::CountingAllocator;
 use anira_traits::*;
 use support::{all, engine_of, load};
 
-struct Counting;
-
-thread_local! {
-    /// Rust's allocations on this thread, and their bytes.
-    static COUNT: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
-}
-
-// SAFETY: passes everything on to the system's allocator; counting touches a thread-local number without a destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set((COUNT.get().0 + 1, COUNT.get().1 + layout.size()));
-        // SAFETY: the caller keeps `GlobalAlloc`'s contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps `GlobalAlloc`'s contract.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static COUNTING: CountingAllocator = CountingAllocator;
 
-fn counted(action: impl FnOnce()) -> (usize, usize) {
-    let before = COUNT.get();
-    action();
-    (COUNT.get().0 - before.0, COUNT.get().1 - before.1)
+/// Allocations of Rust's on this thread, and their bytes.
+fn counted(action: impl FnOnce()) -> (u64, u64) {
+    let ((), taken) = CountingAllocator::during(action);
+    (taken.calls, taken.bytes)
 }
 
 /// Bytes of the process in memory.

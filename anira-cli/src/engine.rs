@@ -5,6 +5,8 @@ use std::path::Path;
 use anira::backends::Bypass;
 #[cfg(feature = "litert")]
 use anira::backends::LiteRt;
+#[cfg(feature = "native")]
+use anira::backends::Native;
 #[cfg(feature = "onnxruntime")]
 use anira::backends::OnnxRuntime;
 #[cfg(feature = "rten")]
@@ -13,8 +15,8 @@ use anira::backends::Rten;
 use anira::backends::TfLite;
 #[cfg(feature = "torch")]
 use anira::backends::Torch;
-use anira::traits::Backend;
-use anira::{Error, ErrorKind, Result};
+use anira::traits::{Backend, LoadRequest};
+use anira::{Error, ErrorKind, ModelSource, Result};
 use clap::ValueEnum;
 
 /// `--engine`: the inference engines by name.
@@ -78,7 +80,7 @@ impl Engine {
     /// Whether this build carries it.
     pub(crate) fn is_built(self) -> bool {
         match self {
-            Self::Native => false,
+            Self::Native => cfg!(feature = "native"),
             Self::Rten => cfg!(feature = "rten"),
             Self::Onnxruntime => cfg!(feature = "onnxruntime"),
             Self::Torch => cfg!(feature = "torch"),
@@ -91,7 +93,7 @@ impl Engine {
     /// The endings of the model files that it reads.
     fn endings(self) -> &'static [&'static str] {
         match self {
-            Self::Native => &["json"],
+            Self::Native => &["onnx", "nam", "json"],
             Self::Rten | Self::Onnxruntime => &["onnx"],
             Self::Torch => &["pt", "pth", "ts"],
             Self::Tflite | Self::Litert => &["tflite"],
@@ -101,7 +103,7 @@ impl Engine {
 
     /// Whether its inferences may run in the audio callback itself.
     pub(crate) fn is_realtime_safe(self) -> bool {
-        self == Self::Bypass
+        matches!(self, Self::Bypass | Self::Native)
     }
 
     fn not_built(self) -> Error {
@@ -144,28 +146,38 @@ impl EngineArg {
         let ending = model.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
         let readers: Vec<Engine> =
             ENGINES.into_iter().filter(|engine| engine.endings().contains(&ending.as_str())).collect();
-        let chosen = readers.iter().find(|engine| engine.is_built()).or(readers.first());
+        let lacks = try_native(&readers, || native_lacks(&ModelSource::file(model)));
+        let chosen = pick(&readers, lacks.is_some());
         let Some(&engine) = chosen else {
-            let right = "an ending tells the engine: .onnx, .pt, .tflite; or name one with --engine";
+            let right = "an ending tells the engine: .onnx, .pt, .tflite, .nam; or name one with --engine";
             let error = Error::config("ending", format_args!("`{ending}`"), right);
             return Err(error.at(model.display().to_string()));
         };
-        let why = format!("{} (reads .{ending}{})", engine.name(), others(&readers, engine));
+        let others = others(&readers, engine, lacks.as_deref());
+        let why = format!("{} (reads .{ending}{others})", engine.name());
         Ok(Choice { why: Some(why), ..Choice::of(engine)? })
     }
 
-    /// The engine for a configuration file, among those that it has a table for.
+    /// The engine for a configuration file, among those that it has a table for; `native` says where the native one's model is.
     ///
     /// # Errors
     /// `NotBuilt` naming the feature; `Config` where the file names no engine that exists.
-    pub(crate) fn for_tables<'a>(self, tables: impl Iterator<Item = &'a str>) -> Result<Choice> {
+    pub(crate) fn for_tables<'a>(
+        self,
+        tables: impl Iterator<Item = &'a str>,
+        native: impl FnOnce() -> Result<ModelSource>,
+    ) -> Result<Choice> {
         if let Some(engine) = self.named() {
             return Choice::of(engine);
         }
         let tables: Vec<&str> = tables.collect();
         let listed: Vec<Engine> =
             ENGINES.into_iter().filter(|engine| tables.contains(&engine.name())).collect();
-        let chosen = listed.iter().find(|engine| engine.is_built()).or(listed.first());
+        let lacks = try_native(&listed, || match native() {
+            Ok(source) => native_lacks(&source),
+            Err(error) => Some(error.to_string()),
+        });
+        let chosen = pick(&listed, lacks.is_some());
         let Some(&engine) = chosen else {
             let names: Vec<&str> = ENGINES.iter().map(|engine| engine.name()).collect();
             let value = if tables.is_empty() { "missing".to_owned() } else { tables.join(", ") };
@@ -173,16 +185,49 @@ impl EngineArg {
                 format!("a table for one of {}: [engine.rten] with file = \"model.onnx\"", names.join(", "));
             return Err(Error::config("engine", value, right));
         };
-        let why = format!("{} (from the configuration{})", engine.name(), others(&listed, engine));
+        let others = others(&listed, engine, lacks.as_deref());
+        let why = format!("{} (from the configuration{others})", engine.name());
         Ok(Choice { why: Some(why), ..Choice::of(engine)? })
     }
 }
 
+/// What the native engine lacks for a model, if it is built, listed, and not the only one.
+fn try_native(possible: &[Engine], lacks: impl FnOnce() -> Option<String>) -> Option<String> {
+    let others = possible.iter().any(|engine| *engine != Engine::Native && engine.is_built());
+    let tried = possible.contains(&Engine::Native) && Engine::Native.is_built() && others;
+    if tried { lacks() } else { None }
+}
+
+/// Why the native engine cannot load a model.
+fn native_lacks(source: &ModelSource) -> Option<String> {
+    struct Load<'a>(&'a ModelSource);
+    impl Task for Load<'_> {
+        type Output = ();
+
+        fn run<B: Backend>(self, backend: B) -> Result<()> {
+            backend.load(self.0, &LoadRequest::new()).map(drop)
+        }
+    }
+    with(Engine::Native, Load(source)).err().map(|error| error.to_string())
+}
+
+/// The first that is built, but for the native one where it lacks something; else the first.
+fn pick(possible: &[Engine], native_lacks: bool) -> Option<&Engine> {
+    let fits = |engine: &&Engine| engine.is_built() && !(native_lacks && **engine == Engine::Native);
+    possible.iter().find(fits).or(possible.first())
+}
+
 /// What else could have been, for the line that says what `auto` chose.
-fn others(possible: &[Engine], chosen: Engine) -> String {
-    let skipped: Vec<&str> =
-        possible.iter().take_while(|engine| **engine != chosen).map(|engine| engine.name()).collect();
-    if skipped.is_empty() { String::new() } else { format!("; {} not built in", skipped.join(", ")) }
+fn others(possible: &[Engine], chosen: Engine, native_lacks: Option<&str>) -> String {
+    let skipped = possible.iter().take_while(|engine| **engine != chosen);
+    let (tried, absent): (Vec<&Engine>, Vec<&Engine>) = skipped.partition(|engine| engine.is_built());
+    let absent: Vec<&str> = absent.iter().map(|engine| engine.name()).collect();
+    let mut text =
+        if absent.is_empty() { String::new() } else { format!("; {} not built in", absent.join(", ")) };
+    if let (Some(lacks), Some(engine)) = (native_lacks, tried.first()) {
+        text.push_str(&format!("; not {}: {lacks}", engine.name()));
+    }
+    text
 }
 
 impl Choice {
@@ -207,6 +252,8 @@ pub(crate) trait Task {
 pub(crate) fn with<T: Task>(engine: Engine, task: T) -> Result<T::Output> {
     match engine {
         Engine::Bypass => task.run(Bypass),
+        #[cfg(feature = "native")]
+        Engine::Native => task.run(Native),
         #[cfg(feature = "rten")]
         Engine::Rten => task.run(Rten),
         #[cfg(feature = "onnxruntime")]
@@ -229,9 +276,11 @@ mod tests {
     fn auto_goes_by_the_ending() {
         let choice = EngineArg::Auto.for_model(Path::new("a/amp.ONNX"));
         if cfg!(feature = "rten") {
+            // A file that is not there: whatever the native engine says of it, the next one is to say it.
             let choice = choice.unwrap();
             assert_eq!(choice.engine, Engine::Rten);
-            assert_eq!(choice.why.as_deref(), Some("rten (reads .onnx)"));
+            assert!(choice.why.unwrap().starts_with("rten (reads .onnx"));
+        } else if cfg!(feature = "native") {
         } else if cfg!(feature = "onnxruntime") {
             let choice = choice.unwrap();
             assert_eq!(choice.engine, Engine::Onnxruntime);
@@ -247,18 +296,21 @@ mod tests {
 
     #[test]
     fn auto_takes_a_table_that_can_run() {
-        let choice = EngineArg::Auto.for_tables(["bypass", "native"].into_iter()).unwrap();
+        let nowhere = || Ok(ModelSource::file("nowhere.onnx"));
+        let choice = EngineArg::Auto.for_tables(["bypass", "native"].into_iter(), nowhere).unwrap();
         assert_eq!(choice.engine, Engine::Bypass);
-        assert_eq!(choice.why.as_deref(), Some("bypass (from the configuration; native not built in)"));
-        let unknown = EngineArg::Auto.for_tables(["rtne"].into_iter()).unwrap_err();
+        let why = choice.why.unwrap();
+        let right = if Engine::Native.is_built() { "; not native: " } else { "; native not built in)" };
+        assert!(why.starts_with("bypass (from the configuration") && why.contains(right), "{why}");
+        let unknown = EngineArg::Auto.for_tables(["rtne"].into_iter(), nowhere).unwrap_err();
         assert!(
             unknown.to_string().contains("engine: is rtne; a table for one of native, rten"),
             "{unknown}"
         );
-        let none = EngineArg::Auto.for_tables([].into_iter()).unwrap_err();
+        let none = EngineArg::Auto.for_tables([].into_iter(), nowhere).unwrap_err();
         assert!(none.to_string().contains("engine: is missing"), "{none}");
-        built_or_named(Engine::Torch, EngineArg::Auto.for_tables(["torch"].into_iter()));
-        let absent = EngineArg::Auto.for_tables(["torch", "native"].into_iter());
+        built_or_named(Engine::Torch, EngineArg::Auto.for_tables(["torch"].into_iter(), nowhere));
+        let absent = EngineArg::Auto.for_tables(["torch", "native"].into_iter(), nowhere);
         if !Engine::Torch.is_built() {
             built_or_named(Engine::Native, absent);
         }

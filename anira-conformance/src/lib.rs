@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod alloc;
 mod answer;
 mod check;
 mod property;
@@ -9,7 +8,7 @@ mod specimen;
 mod subject;
 mod verdict;
 
-pub use alloc::{Allocations, CountingAllocator};
+pub use anira_realtime::{Allocations, CountingAllocator};
 pub use check::{check, check_property};
 pub use property::Property;
 pub use report::{Outcome, Report, Row};

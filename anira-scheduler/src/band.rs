@@ -1,5 +1,7 @@
 //! A band: sessions of like deadlines, and the workers that serve them.
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
+
 use anira_traits::Ran;
 
 use crate::registry::{Door, Entry, Registry, View};

@@ -1,5 +1,7 @@
 //! A thread that waits for results, for a bounded time: [`Doorbell`].
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
+
 use std::time::Duration;
 
 use crate::sync::{AtomicBool, Ordering, Seat, fence, mutated};
@@ -25,7 +27,8 @@ impl Doorbell {
             fence(Ordering::SeqCst);
         }
         if !ready() || mutated("wait-without-a-look") {
-            self.seat.wait(at_most);
+            // Who waits here has been told to: docs/realtime.md.
+            anira_realtime::permitted(|| self.seat.wait(at_most));
         }
         self.waiting.store(false, Ordering::Relaxed);
     }

@@ -6,8 +6,8 @@ use anira_traits::{
     Attachment, Engine, Forecast, Ran, RealtimeSafe, Result, Scheduler, Submit, Terms, Timing, Work,
 };
 
-use crate::denormals::FlushToZero;
 use crate::sync::DynArc as Arc;
+use anira_realtime::FlushToZero;
 
 /// Runs every slot inside the callback that submits it: no thread, and no latency for inference.
 ///

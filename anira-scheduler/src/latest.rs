@@ -1,5 +1,7 @@
 //! A value of several words, published by the audio thread, read by anyone: a sequence lock over atomic words.
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
+
 use crate::sync::{AtomicU64, Ordering, fence, mutated};
 
 /// The latest value of `len` words. The writer is wait-free and alone; readers retry while it writes.

@@ -5,12 +5,11 @@
 mod band;
 #[cfg(not(loom))]
 pub mod clock;
-#[cfg(not(loom))]
-mod denormals;
 mod doorbell;
 #[cfg(not(loom))]
 mod driven;
 mod gate;
+mod handover;
 #[cfg(not(loom))]
 mod inline;
 mod latest;
@@ -18,6 +17,8 @@ mod latest;
 mod loom_band;
 #[cfg(all(test, loom))]
 mod loom_doorbell;
+#[cfg(all(test, loom))]
+mod loom_handover;
 #[cfg(all(test, loom))]
 mod loom_mailbox;
 #[cfg(all(test, loom))]
@@ -39,11 +40,11 @@ mod watch;
 #[doc = include_str!("../PROTOCOL.md")]
 pub mod protocol {}
 
-#[cfg(not(loom))]
-pub use denormals::FlushToZero;
+pub use anira_realtime::FlushToZero;
 pub use doorbell::Doorbell;
 #[cfg(not(loom))]
 pub use driven::{Driven, DrivenAttachment, DrivenSubmit, Driver};
+pub use handover::{Handover, MAX_THINGS, Offer};
 #[cfg(not(loom))]
 pub use inline::{Inline, InlineAttachment, InlineSubmit, Offline};
 pub use latest::Latest;

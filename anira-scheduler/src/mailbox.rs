@@ -1,5 +1,7 @@
 //! A value of several words, set by any thread, taken by the audio thread: only the newest counts, and none is ever torn.
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
+
 use crate::sync::{AtomicU64, Ordering, Track, ordering};
 
 /// How many versions can be in somebody's hands at once: the newest, the one being read, and one per concurrent writer.

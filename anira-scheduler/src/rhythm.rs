@@ -1,5 +1,7 @@
 //! When a session will submit next: its audio thread's own estimate, by which workers wake up in time.
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
+
 use anira_traits::Forecast;
 
 /// Follows a session's submissions. Audio thread: a few additions per submission, no memory beyond this.

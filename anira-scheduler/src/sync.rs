@@ -11,9 +11,12 @@ pub(crate) use loom::{
 };
 #[cfg(not(loom))]
 pub(crate) use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, Weak},
+    sync::{Arc, Mutex, MutexGuard, Weak},
     thread,
 };
+
+#[cfg(not(any(loom, target_os = "linux", target_os = "android")))]
+pub(crate) use std::sync::OnceLock;
 
 #[cfg(all(not(loom), not(shuttle)))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
@@ -112,7 +115,8 @@ impl Seat {
     pub(crate) fn wake(&self) {
         // Release pairs with the acquire in `wait`: who is woken sees what was done before.
         self.0.store(1, Ordering::Release);
-        futex::wake(&self.0);
+        // The one system call that a submission may make: docs/realtime.md.
+        anira_realtime::permitted(|| futex::wake(&self.0));
     }
 
     /// Sleeps until there is a token, at most this long, and takes it; may return early. One thread at a time.

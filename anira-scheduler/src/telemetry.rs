@@ -1,5 +1,7 @@
 //! Counters and histograms of one session: written wait-free by audio thread and workers, read by anyone at any time.
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
+
 use anira_traits::Head;
 use crossbeam_utils::CachePadded;
 

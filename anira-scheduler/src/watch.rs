@@ -5,6 +5,8 @@
 //! a SeqCst fence between, so of "published, then looked for searchers" and "stopped searching, then looked for work" at
 //! least one sees the other. The last searcher to leave for a slot looks back, and wakes another worker if there is more.
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
+
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;

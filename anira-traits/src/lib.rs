@@ -16,8 +16,8 @@ pub use backend::{
     Backend, Engine, EngineRequest, InternalState, LoadRequest, Model, ModelSource, RealtimeSafe, WorkerScope,
 };
 pub use config::{
-    Axis, InferenceConfig, InferenceConfigBuilder, InputRole, InputTensor, LatePolicy, Layout, OutputRole,
-    OutputTensor, SchedulingAllowance,
+    Axis, HopRange, InferenceConfig, InferenceConfigBuilder, InputRole, InputTensor, LatePolicy, Layout,
+    OutputRole, OutputTensor, SchedulingAllowance,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use host::{BlockSize, HostConfig, MAX_BLOCK, Mode};

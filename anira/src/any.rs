@@ -140,6 +140,8 @@ macro_rules! any {
 
 any! {
     Bypass "bypass" anira_backend_custom::Bypass,
+    #[cfg(feature = "native")]
+    Native "native" anira_backend_custom::native::Native,
     #[cfg(feature = "rten")]
     Rten "rten" anira_backend_onnx::Rten,
     #[cfg(feature = "onnxruntime")]

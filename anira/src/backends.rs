@@ -1,6 +1,9 @@
 //! The backends that this build carries, each behind the Cargo feature of its name.
 
 pub use crate::any::{AnyBackend, AnyEngine, AnyModel};
+pub use crate::auto::{Auto, AutoModel};
+#[cfg(feature = "native")]
+pub use anira_backend_custom::native::Native;
 pub use anira_backend_custom::*;
 
 #[cfg(any(feature = "rten", feature = "onnxruntime"))]

@@ -1,5 +1,7 @@
 //! Host blocks in any layout: [`Source`] to read from, [`Sink`] to write to.
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
+
 mod sample;
 mod strided;
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod any;
+mod auto;
 pub mod backends;
 mod bind;
 pub mod block;
@@ -12,14 +13,15 @@ pub mod prelude;
 mod shared;
 pub mod suggest;
 
+pub use anira_realtime as realtime;
 pub use anira_scheduler as scheduler;
 pub use anira_traits as traits;
 pub use anira_traits::{
-    BlockSize, Error, ErrorKind, HostConfig, InferenceConfig, InputTensor, LatePolicy, Mode, ModelSource,
-    OutputTensor, Result, SchedulingAllowance,
+    BlockSize, Error, ErrorKind, HopRange, HostConfig, InferenceConfig, InputTensor, LatePolicy, Mode,
+    ModelSource, OutputTensor, Result, SchedulingAllowance,
 };
 pub use block::{Sink, Source};
 pub use handler::{
-    Audio, Builder, Control, Crew, EngineOf, Fallback, Fault, InferenceHandler, Job, LateBlock, Payload,
-    PrepareReport, Prepared, Session, Status,
+    Audio, Builder, Control, EngineOf, EngineSpec, Ensemble, Fallback, Fault, HopChoice, InferenceHandler,
+    Job, LateBlock, Payload, PrepareReport, Prepared, Session, Status, Switching,
 };

@@ -3,7 +3,7 @@
 pub use crate::backends::*;
 pub use crate::block::{Sink, Source, Strided, StridedMut};
 pub use crate::handler::{
-    Audio, Control, Fallback, Fault, InferenceHandler, PrepareReport, Prepared, Status,
+    Audio, Control, EngineSpec, Fallback, Fault, InferenceHandler, PrepareReport, Prepared, Status,
 };
 pub use anira_scheduler::{Driven, Inline, Offline, Pool, Priority};
 pub use anira_traits::{

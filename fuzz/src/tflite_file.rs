@@ -9,7 +9,7 @@ use crate::flat::{self, Field, Table};
 /// Elements of a tensor whose extents are all known.
 const MAX_ELEMENTS: usize = 1 << 26;
 /// Tables that a file made here has at most.
-const MOST: usize = 1 << 14;
+const MOST: usize = 1 << 13;
 
 /// Reads `data` as a file if it bears the format's mark, else a file made from it, and checks what the reader promises.
 ///
@@ -165,13 +165,24 @@ fn field(input: &mut Unstructured<'_>, kind: &Kind, left: &mut usize) -> Result<
             if input.ratio(1, 24)?
                 && let Some(last) = tables.last().cloned()
             {
-                let more = (1usize << input.int_in_range(1..=14)?).min(*left);
-                *left -= more;
+                let size = tables_in(&last);
+                let more = (1usize << input.int_in_range(1..=14)?).min(*left / size);
+                *left -= more * size;
                 tables.extend(std::iter::repeat_n(last, more));
             }
             Field::Tables(tables)
         }
     })
+}
+
+/// The table and those in it.
+fn tables_in(table: &Table) -> usize {
+    let inner = table.iter().map(|field| match field {
+        Field::Table(table) => tables_in(table),
+        Field::Tables(tables) => tables.iter().map(tables_in).sum(),
+        _ => 0,
+    });
+    1 + inner.sum::<usize>()
 }
 
 /// Small ones mostly, then bounds, then anything.

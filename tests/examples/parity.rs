@@ -39,7 +39,7 @@ struct Entry {
 }
 
 fn main() {
-    assert_eq!(built_in(), ENGINES.map(|(name, _)| name), "every engine has to be built in");
+    assert_eq!(built_in()[1..], ENGINES.map(|(name, _)| name), "every engine has to be built in");
     let all: Vec<(&Golden, Vec<Entry>)> = ZOO.into_iter().map(|golden| (golden, entries(golden))).collect();
     let text = tables(&all);
     print!("{text}");

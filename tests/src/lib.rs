@@ -5,9 +5,16 @@
 #[doc = include_str!("../../README.md")]
 pub struct FrontPage;
 
+/// The page about real time: its example runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/realtime.md")]
+pub struct RealTimePage;
+
 mod apart;
+pub mod callback;
 mod gate;
 mod late;
+pub mod matrix;
 mod quick;
 pub mod twin;
 #[cfg(feature = "rten")]

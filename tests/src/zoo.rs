@@ -52,11 +52,19 @@ pub const ZOO: [&Golden; 8] = [&GAIN, &TCN_29K, &TCN_15K, &TCN_1K, &LSTM, &HYBRI
 pub const ENGINES: [(&str, &str); 5] =
     [("rten", "onnx"), ("onnxruntime", "onnx"), ("torch", "pt"), ("tflite", "tflite"), ("litert", "tflite")];
 
+/// The engine for small networks, which reads what rten reads.
+pub const SMALL: &str = "native";
+
 /// Evaluates `$body` with `$backend` being the backend of this engine, if it is built in: `Some`, else `None`.
 #[macro_export]
 macro_rules! with_engine {
     ($name:expr, |$backend:ident| $body:expr) => {
         match $name {
+            #[cfg(feature = "native")]
+            "native" => {
+                let $backend = anira::backends::Native;
+                Some($body)
+            }
             "rten" => {
                 let $backend = anira::backends::Rten;
                 Some($body)
@@ -89,7 +97,7 @@ macro_rules! with_engine {
 /// The engines that are built in.
 #[must_use]
 pub fn built_in() -> Vec<&'static str> {
-    let names = ENGINES.iter().map(|(name, _)| *name);
+    let names = [SMALL].into_iter().chain(ENGINES.iter().map(|(name, _)| *name));
     names.filter(|name| with_engine!(*name, |_backend| ()).is_some()).collect()
 }
 

@@ -162,6 +162,9 @@ macro_rules! tests_of {
 // LiteRT 2.1e-6. So the bound leaves a factor of five for other processors. LibTorch made the goldens itself, of other
 // lengths at once: where it has nothing to choose (`amp-lstm-2k`, `amp-hybrid-11k`) it is bit for bit the same.
 tests_of!(rten, Rten, 1e-5);
+// Of a window, what is new: the same bits as a window computed anew.
+#[cfg(feature = "native")]
+tests_of!(native, Native, 1e-5);
 #[cfg(feature = "onnxruntime")]
 tests_of!(onnxruntime, OnnxRuntime, 1e-5);
 #[cfg(feature = "torch")]

@@ -28,7 +28,8 @@ const LINKED: &[(&str, &[&str])] = &[
 const ENGINES: &[&str] = &["rten", "onnxruntime", "torch", "tflite", "litert"];
 
 /// What of the facade's features can meet in a program: every set of these is built by `--powerset`.
-const POWERSET: &[&str] = &["rten", "onnxruntime", "torch", "tflite", "litert", "file", "serde", "schema"];
+const POWERSET: &[&str] =
+    &["native", "rten", "onnxruntime", "torch", "tflite", "litert", "file", "serde", "schema"];
 
 /// Clippy's arguments that make a warning an error.
 const DENY: [&str; 3] = ["--", "-D", "warnings"];

@@ -1,14 +1,19 @@
 //! The project's own commands: `cargo xtask <verb>`. The README says what they are for.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
+mod asan;
 mod call;
 mod engines;
 mod features;
 mod fuzz;
+mod licence;
 mod loom;
 mod mutation;
 mod native;
+mod nightly;
+mod panics;
 mod plan;
+mod rtsan;
 mod runner;
 mod shuttle;
 mod soak;
@@ -138,6 +143,27 @@ enum Verb {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Runs the integration tests under AddressSanitizer and LeakSanitizer: no memory is misused, none is lost.
+    ///
+    /// Needs a nightly toolchain: `rustup toolchain install nightly`. xtask/lsan.suppressions says what is left behind on purpose.
+    Asan,
+    /// Checks the licences and the sources of all crates that we depend on against deny.toml.
+    ///
+    /// All features, all systems, tests and this program included. It needs nothing but cargo; security advisories and withdrawn
+    /// versions are left to `cargo deny check`, which has to download a database.
+    Licences,
+    /// Follows every call of the audio path through its machine code: none leads to a panic, to the allocator, or to a function of
+    /// the system's that is not listed.
+    ///
+    /// Compiles tests/audio-path, which holds every call of an audio half and nothing else, as users compile. Ways out that are
+    /// planted there have to be found. docs/realtime.md says what is promised.
+    Panics,
+    /// Runs the matrix of sessions under RealtimeSanitizer: no call on the audio thread does what may block.
+    ///
+    /// Engines that work, fail, panic, give no numbers or never come back; blocks of all kinds; late blocks; full queues; all idle
+    /// policies. Then violations that are planted, each of which has to be reported. Needs a nightly toolchain: `rustup toolchain
+    /// install nightly`. docs/realtime.md says what is promised.
+    Rtsan,
     /// Fuzzes: gives inputs that are made up and bettered by what they reach to everything that reads or computes. No part of `test`.
     ///
     /// Needs a nightly toolchain (`rustup toolchain install nightly`) and a C++ compiler. The targets are built optimised, with
@@ -214,6 +240,10 @@ fn run(verb: &Verb, workspace: &Workspace) -> anyhow::Result<bool> {
             shuttle::run(workspace, *iterations, &mut tally::Tally::default()).map(|()| true)
         }
         Verb::Soak { seconds, seed } => soak::run(workspace, *seconds, *seed).map(|()| true),
+        Verb::Asan => asan::run(workspace, &mut tally::Tally::default()).map(|()| true),
+        Verb::Licences => licence::run(workspace, &plan::MANIFESTS).map(|()| true),
+        Verb::Panics => panics::run(workspace).map(|()| true),
+        Verb::Rtsan => rtsan::run(workspace, &mut tally::Tally::default()).map(|()| true),
         Verb::Fuzz { seconds, only } => fuzz::run(workspace, *seconds, only).map(|()| true),
         Verb::Tsan { seconds } => tsan::run(workspace, *seconds).map(|()| true),
     }

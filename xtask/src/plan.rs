@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::call::Call;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{engines, features, loom, native, shuttle, tidy, toolchain};
+use crate::{asan, engines, features, licence, loom, native, panics, rtsan, shuttle, tidy, toolchain};
 
 /// One step of a verb.
 pub(crate) struct Step {
@@ -43,6 +43,11 @@ pub(crate) fn test() -> Vec<Step> {
     vec![
         FMT,
         TIDY,
+        Step {
+            name: "licences",
+            proves: "every crate that we depend on has a licence that deny.toml allows, and comes from crates.io",
+            run: |workspace, _| licence::run(workspace, &MANIFESTS),
+        },
         CLIPPY,
         // Early: tests run the models that it fetches, and engines link the libraries.
         Step {
@@ -81,6 +86,17 @@ pub(crate) fn test() -> Vec<Step> {
             proves: "longer runs of a ring hold in some thousands of random schedules",
             run: |workspace, tally| shuttle::run(workspace, shuttle::MODEST, tally),
         },
+        Step {
+            name: "panics",
+            proves: "no call of the audio path's machine code leads to a panic or to the allocator",
+            run: |workspace, _| panics::run(workspace),
+        },
+        Step {
+            name: "rtsan",
+            proves: "no call on the audio thread does what RealtimeSanitizer reports, and it reports what is planted",
+            run: rtsan::run,
+        },
+        Step { name: "asan", proves: "the integration tests misuse no memory and lose none", run: asan::run },
         Step { name: "fuzz", proves: "the fuzz targets build and their saved inputs pass", run: fuzz_replay },
         Step {
             name: "outside",
@@ -158,6 +174,9 @@ const FUZZ: Apart = Apart { manifest: "fuzz/Cargo.toml", target: "fuzz" };
 const THIRD_PARTY: Apart =
     Apart { manifest: "examples/third-party-backend/Cargo.toml", target: "third-party-backend" };
 const APART: [&Apart; 2] = [&FUZZ, &THIRD_PARTY];
+
+/// The manifests of all workspaces, from the root.
+pub(crate) const MANIFESTS: [&str; 3] = ["Cargo.toml", FUZZ.manifest, THIRD_PARTY.manifest];
 
 impl Apart {
     fn target(&self, workspace: &Workspace) -> PathBuf {

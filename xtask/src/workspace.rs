@@ -75,7 +75,7 @@ impl Workspace {
 
     /// The crates with a library that users of anira build: all but the tests, the program `anira` and this one.
     pub(crate) fn libraries(&self) -> impl Iterator<Item = &Package> {
-        let inner = ["anira-tests", "anira-cli", "xtask"];
+        let inner = ["anira-tests", "anira-audio-path", "anira-cli", "xtask"];
         self.packages.iter().filter(move |p| p.has_library() && !inner.contains(&p.name.as_str()))
     }
 

@@ -30,8 +30,7 @@ impl EngineReport {
     fn of(engine: Engine) -> Self {
         let report = Self { name: engine.name(), built: engine.is_built(), ..Self::default() };
         if !report.built {
-            let error = if in_this_version(engine) { "not built in" } else { "not part of this version" };
-            return Self { error: Some(error.to_owned()), ..report };
+            return Self { error: Some("not built in".to_owned()), ..report };
         }
         match look(engine) {
             Ok(Found { library, version }) => Self { library, version, ..report },
@@ -49,7 +48,6 @@ impl EngineReport {
             (false, true) => format!(
                 "{name}: `cargo xtask native --engine {name}` gets its library, then build with --features {name}"
             ),
-            (false, false) if name == "native" => return None,
             (false, false) => format!("{name}: build with --features {name}; it needs no library"),
         })
     }
@@ -73,11 +71,6 @@ impl EngineReport {
 struct Found {
     library: Option<String>,
     version: Option<String>,
-}
-
-/// Whether there is a Cargo feature for it.
-fn in_this_version(engine: Engine) -> bool {
-    engine != Engine::Native
 }
 
 /// The library of an engine that is built in, and its version.

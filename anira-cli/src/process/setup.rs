@@ -58,7 +58,11 @@ impl Setup {
     fn configured(path: &Path, model: Option<&PathBuf>, engine: EngineArg) -> Result<Self> {
         let mut file = ConfigFile::read(path)?;
         let choice = match model {
-            None => engine.for_tables(file.engines()).map_err(|e| e.at(path.display().to_string()))?,
+            None => {
+                let folder = path.parent().unwrap_or(Path::new(""));
+                let native = || file.clone().resolve("native", folder).map(|resolved| resolved.source);
+                engine.for_tables(file.engines(), native).map_err(|e| e.at(path.display().to_string()))?
+            }
             Some(model) => {
                 let choice = engine.for_model(model)?;
                 let name = choice.engine.name();
@@ -97,7 +101,14 @@ impl Setup {
 
 fn is_configuration(path: &Path) -> bool {
     let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    ending.eq_ignore_ascii_case("toml") || ending.eq_ignore_ascii_case("json")
+    ending.eq_ignore_ascii_case("toml") || ending.eq_ignore_ascii_case("json") && !is_network(path)
+}
+
+/// Whether a JSON file is a network of RTNeural's, which names its layers.
+fn is_network(path: &Path) -> bool {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    document.get("layers").is_some() && document.get("in_shape").is_some()
 }
 
 struct Derive<'a> {

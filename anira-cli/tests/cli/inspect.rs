@@ -13,11 +13,16 @@ fn the_tensors_are_listed_and_null_is_open() {
     let audio = |name: &str| json!({"name": name, "dtype": "float32", "shape": [1, null, 1]});
     assert_eq!(json["inputs"], json!([audio("input"), state("h_in"), state("c_in")]));
     assert_eq!(json["outputs"], json!([audio("output"), state("h_out"), state("c_out")]));
-    assert_eq!(json["inline"], false);
+    assert_eq!((&json["inline"], &json["engine"]), (&json!(true), &json!("native")));
+    let named =
+        anira(&["inspect", &repository("models/amp-lstm-2k.onnx"), "--json", "--engine", "rten"]).ok();
+    assert_eq!(named.json()["inline"], false);
     assert_eq!(json["config"]["version"], 1);
     assert_eq!(json["config"]["input"][1], json!({"name": "h_in", "role": "state", "from": "h_out"}));
     let done = anira(&["inspect", &repository("tests/fixtures/counter-i64.onnx"), "--json"]).ok();
     assert_eq!(done.json()["inputs"][1], json!({"name": "count_in", "dtype": "int64", "shape": [1]}));
+    assert_eq!((&done.json()["inline"], &done.json()["engine"]), (&json!(false), &json!("rten")));
+    assert!(done.err.contains("not native: "), "{}", done.err);
 }
 
 #[test]
@@ -26,7 +31,7 @@ fn people_get_a_table_and_a_file() {
     assert!(done.err.contains("input   input   float32  [1, 1, 15380]"), "{}", done.err);
     assert!(done.err.contains("output  output  float32  [1, 1, 2048]"), "{}", done.err);
     for line in
-        ["version = 1", "[engine.rten]", "file = \"amp-tcn-29k.onnx\"", "hop = 2048", "context = 13332"]
+        ["version = 1", "[engine.native]", "file = \"amp-tcn-29k.onnx\"", "hop = 2048", "context = 13332"]
     {
         assert!(done.out.lines().any(|l| l == line), "`{}` lacks `{line}`", done.out);
     }

@@ -51,9 +51,9 @@ fn without_options_it_says_what_it_chose_and_did() {
     let done = studio.gain(&[]).ok();
     assert!(done.out.is_empty(), "{}", done.out);
     for words in [
-        "engine: rten (reads .onnx)",
+        "engine: native (reads .onnx)",
         "configuration: derived from the shapes of",
-        "processed: 2000 frames, 1 channels, 48000 Hz, by rten (offline)",
+        "processed: 2000 frames, 1 channels, 48000 Hz, by native (offline)",
         "latency: 0 samples (0.00 ms) = adaptation 0",
         "inferences: 4",
         "late: nothing",
@@ -74,7 +74,7 @@ fn the_report_has_every_fixed_field() {
     let json: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&report).unwrap()).unwrap();
     assert_eq!(json, done.json());
     assert_eq!(json["schema"], 1);
-    assert_eq!(json["engine"], "rten");
+    assert_eq!(json["engine"], "native");
     assert_eq!(json["sample_rate"], 48_000);
     assert_eq!(json["host_block"], 100);
     assert_eq!(json["channels"], 1);
@@ -157,7 +157,7 @@ fn blocks_that_cannot_be_are_refused() {
 fn engines_that_are_not_built_name_their_feature() {
     let studio = Studio::new();
     let engines = [
-        ("native", false),
+        ("native", cfg!(feature = "native")),
         ("onnxruntime", cfg!(feature = "onnxruntime")),
         ("torch", cfg!(feature = "torch")),
         ("tflite", cfg!(feature = "tflite")),

@@ -48,7 +48,9 @@ mod built {
         let broken = folder.write("broken.onnx", "no model");
         anira(&["violations", &broken]).refused(2, &["broken.onnx"]);
         let model = repository("models/gain.onnx");
-        anira(&["violations", &model, "--engine", "native"]).refused(2, &["native", "not built in"]);
+        if !cfg!(feature = "litert") {
+            anira(&["violations", &model, "--engine", "litert"]).refused(2, &["litert", "not built in"]);
+        }
         let nowhere = folder.join("none/v.svg");
         anira(&["violations", &model, "--svg", &nowhere]).refused(2, &["v.svg", "folder"]);
         assert_eq!(folder.names(), ["broken.onnx", "x.h5"]);

@@ -6,11 +6,11 @@ use anira_traits::{
     Attachment, Engine, Error, Forecast, Ran, Result, Scheduler, Submit, Terms, Timing, Work,
 };
 
-use crate::denormals::FlushToZero;
 use crate::registry::{Door, Entry, Registry, View};
 use crate::schedule::{self, Order};
 use crate::sync::{Arc, DynArc, thread};
 use crate::system::{GENERATIONS, Origin, module};
+use anira_realtime::FlushToZero;
 
 /// A scheduler without threads: whoever holds a [`Driver`] runs slots when it likes. Clones serve the same sessions.
 #[derive(Clone, Debug)]
@@ -114,6 +114,9 @@ impl<W: Work> Submit for DrivenSubmit<W> {
     fn submitted(&mut self, _forecast: Forecast) {}
 
     /// Nobody may be driving: the caller runs the slot itself.
+    // Of its own in the machine code, too: it is rendering's, and no audio thread comes here.
+    #[cold]
+    #[inline(never)]
     fn assist(&mut self) -> bool {
         let _denormals = FlushToZero::new();
         let ran = self.door.gate.run(|| self.work.run_one(&mut || ())) != Ran::Nothing;

@@ -259,6 +259,9 @@ impl<W: Work> Submit for PoolSubmit<W> {
     }
 
     /// Workers come first: the caller runs a slot itself only when they do not, so that it never waits in vain.
+    // Of its own in the machine code, too: it is rendering's, and no audio thread comes here.
+    #[cold]
+    #[inline(never)]
     fn assist(&mut self) -> bool {
         self.rounds = self.rounds.saturating_add(1);
         match self.rounds {
@@ -266,7 +269,7 @@ impl<W: Work> Submit for PoolSubmit<W> {
             // Some 20 ms in all: longer than any idle policy sleeps.
             64..320 => thread::sleep(Duration::from_micros(20)),
             _ => {
-                let _denormals = crate::denormals::FlushToZero::new();
+                let _denormals = anira_realtime::FlushToZero::new();
                 if self.door.gate.run(|| self.work.run_one(&mut || ())) != Ran::Nothing {
                     return true;
                 }

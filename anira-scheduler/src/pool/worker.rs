@@ -9,10 +9,10 @@ use super::idle::{Backoff, Step, Wake, nanos};
 use super::priority;
 use super::{Inner, clock};
 use crate::band::{self, Band};
-use crate::denormals::FlushToZero;
 use crate::registry::{Entry, View};
 use crate::sync::{Ordering, thread};
 use crate::watch::Sleep;
+use anira_realtime::FlushToZero;
 
 /// Scopes nest; more different ones than this are not entered.
 const MAX_SCOPES: usize = 8;

@@ -61,7 +61,7 @@ impl History {
 
     /// Where `len` samples from `position` lie: (start, length before the ring's end, length after).
     fn locate(&self, position: u64, len: usize) -> (usize, usize, usize) {
-        let start = (position % self.shape.capacity as u64) as usize;
+        let start = (position % (self.shape.capacity as u64).max(1)) as usize;
         let first = len.min(self.shape.capacity - start);
         (start, first, len - first)
     }

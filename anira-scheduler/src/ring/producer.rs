@@ -1,5 +1,6 @@
 //! The audio thread's side of a ring: [`Producer`].
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
 #![allow(unsafe_code, reason = "slots and history are written where the protocol says they are ours")]
 
 use anira_traits::Head;
@@ -120,7 +121,7 @@ impl<T, X> Producer<T, X> {
         let first = |end: u64| end.saturating_sub(cursor.shape.context as u64).max(cursor.origin);
         let mut oldest = first(cursor.base + self.hop * cursor.shape.hop as u64);
         if self.unread < self.next {
-            let slot = (self.unread % self.hops.len() as u64) as usize;
+            let slot = place(self.unread, &self.hops);
             oldest = oldest.min(self.starts.get(slot * self.streams.len() + stream).copied().unwrap_or(0));
         }
         cursor.shape.capacity - (cursor.position - oldest).min(cursor.shape.capacity as u64) as usize
@@ -231,9 +232,8 @@ impl<T, X> Producer<T, X> {
             let abandoned = state.index < self.collected && !mutated("results-hold-their-slots");
             // Taken back, but not yet collected: its hop is still to be called lost. (A slot that was never used bears index 0,
             // which is another slot's.)
-            let slots = self.hops.len() as u64;
             let to_be_collected = (self.collected..self.next).contains(&state.index)
-                && state.index % slots == self.next % slots;
+                && place(state.index, &self.hops) == place(self.next, &self.hops);
             match state.phase {
                 Phase::Free if !to_be_collected => {}
                 Phase::Done | Phase::Failed if abandoned => {}
@@ -253,7 +253,7 @@ impl<T, X> Producer<T, X> {
     }
 
     fn publish(&mut self, times: Head, fill: impl FnOnce(&mut T)) {
-        let at = (self.next % self.hops.len() as u64) as usize;
+        let at = place(self.next, &self.hops);
         let Some(slot) = self.ring.slot(self.next) else { return };
         let (hop, generation) = (self.hop, self.generation);
         let (streams, starts) = (&self.streams, &mut self.starts);
@@ -317,7 +317,7 @@ impl<T, X> Producer<T, X> {
                 self.collected += 1;
                 continue;
             }
-            let hop = self.hops.get((index % self.hops.len() as u64) as usize).copied().unwrap_or(0);
+            let hop = self.hops.get(place(index, &self.hops)).copied().unwrap_or(0);
             let early = state.phase == Phase::Running && mutated("collect-while-running");
             return match if early { Phase::Done } else { state.phase } {
                 Phase::Submitted | Phase::Reading | Phase::Running => Collected::Pending,
@@ -340,7 +340,7 @@ impl<T, X> Producer<T, X> {
     /// Returns its hop.
     pub fn drop_oldest(&mut self, before: u64) -> Option<u64> {
         let hops = &self.hops;
-        let hop = |index: u64| hops.get((index % hops.len() as u64) as usize).copied().unwrap_or(u64::MAX);
+        let hop = |index: u64| hops.get(place(index, hops)).copied().unwrap_or(u64::MAX);
         // Void indices bear the hop of an older slot; `take_back` fails for them, so they are passed over.
         let index = (self.collected..self.next).find(|&i| hop(i) < before && self.take_back(i))?;
         Some(hop(index))
@@ -385,6 +385,11 @@ impl<T, X> Producer<T, X> {
             state.is_claimed() && state.index < self.collected
         })
     }
+}
+
+/// The slot of an index, where `hops` has a place for each: of which there always are some, so that no division here can fail.
+fn place(index: u64, hops: &[u64]) -> usize {
+    (index % (hops.len() as u64).max(1)) as usize
 }
 
 impl<T, X> Ready<'_, T, X> {

@@ -1,5 +1,6 @@
 //! What both sides of a ring share: slots, histories, executors, two counters. And the workers' side: [`Claim`].
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
 #![allow(unsafe_code, reason = "slots and executors change hands by their state words")]
 
 use anira_traits::{Head, Span, Windows};

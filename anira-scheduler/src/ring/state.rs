@@ -1,5 +1,7 @@
 //! The word that says who owns a slot: an index and a phase, changed together.
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
+
 /// What a slot is in. The comments name the owner of the slot's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    InferenceConfig, InputRole, InputTensor, LatePolicy, MAX_CATCH_UP, MAX_ENGINES, MAX_EXTENT,
+    HopRange, InferenceConfig, InputRole, InputTensor, LatePolicy, MAX_CATCH_UP, MAX_ENGINES, MAX_EXTENT,
     MAX_LATE_FADE, MAX_TENSORS, OutputRole, OutputTensor, SchedulingAllowance,
 };
 use crate::{Error, Result};
@@ -32,6 +32,8 @@ impl InferenceConfigBuilder {
             late_policy: LatePolicy::default(),
             late_fade: 64,
             pre_roll: 0,
+            lead_in: None,
+            hop_range: None,
         };
         Self { config, blocking_ratio: 0.0 }
     }
@@ -139,6 +141,22 @@ impl InferenceConfigBuilder {
         self
     }
 
+    /// Samples, of input stream 0, that a model with state hears before it is heard itself, where a session switches to it while
+    /// sound runs, rounded up to whole hops. Unless set: its pre-roll, or the longest decay of its outputs, whichever is longer. A
+    /// model without state needs none: what it looks at is kept anyway.
+    #[must_use]
+    pub fn lead_in(mut self, samples: usize) -> Self {
+        self.config.lead_in = Some(samples);
+        self
+    }
+
+    /// The hops that a session may choose from, for a model whose length is open; unless set, it is the configured hop.
+    #[must_use]
+    pub fn hop_range(mut self, range: HopRange) -> Self {
+        self.config.hop_range = Some(range);
+        self
+    }
+
     /// Validates.
     ///
     /// # Errors
@@ -189,11 +207,13 @@ impl InferenceConfigBuilder {
             return Err(Error::config("late_fade", config.late_fade, right));
         }
         check_extent("pre_roll", config.pre_roll, 0)?;
+        check_extent("lead_in", config.lead_in.unwrap_or(0), 0)?;
         if config.sample_rate.is_some_and(|hz| !(hz.is_finite() && (1.0..=10e6).contains(&hz))) {
             let value = config.sample_rate.unwrap_or_default();
             return Err(Error::config("sample_rate", value, "from 1 to 10000000 Hz"));
         }
         config.check_tensors()?;
+        config.check_hop_range()?;
         Ok(self.config)
     }
 }
@@ -374,6 +394,7 @@ mod tests {
         refused(plain().warm_up(1_000_000), &["warm_up", "1000000"]);
         refused(plain().late_fade(MAX_LATE_FADE + 1), &["late_fade", "1048577", "1048576"]);
         refused(plain().pre_roll(MAX_EXTENT + 1), &["pre_roll", "16777217", "16777216"]);
+        refused(plain().lead_in(MAX_EXTENT + 1), &["lead_in", "16777217", "16777216"]);
         // Hours, if each were compared with each.
         let many = |count: usize| {
             (0..count).fold(plain(), |config, i| config.input(InputTensor::parameter(i.to_string(), [0.0])))

@@ -7,12 +7,14 @@ mod allowance;
 mod builder;
 mod late;
 mod layout;
+mod range;
 mod tensor;
 
 pub use allowance::SchedulingAllowance;
 pub use builder::InferenceConfigBuilder;
 pub use late::LatePolicy;
 pub use layout::{Axis, Layout};
+pub use range::HopRange;
 pub use tensor::{InputRole, InputTensor, OutputRole, OutputTensor};
 
 use std::time::Duration;
@@ -62,6 +64,8 @@ pub struct InferenceConfig {
     late_policy: LatePolicy,
     late_fade: usize,
     pre_roll: usize,
+    lead_in: Option<usize>,
+    hop_range: Option<HopRange>,
 }
 
 impl InferenceConfig {
@@ -161,6 +165,13 @@ impl InferenceConfig {
     #[must_use]
     pub fn pre_roll(&self) -> usize {
         self.pre_roll
+    }
+
+    /// Samples, of input stream 0, that a model with state hears before it is heard itself, where a session switches to it while sound
+    /// runs; `None`: its pre-roll, or the longest decay of its outputs, whichever is longer.
+    #[must_use]
+    pub fn lead_in(&self) -> Option<usize> {
+        self.lead_in
     }
 
     /// Whether any input is a state that the library feeds back.

@@ -1,5 +1,7 @@
 //! The default processor: samples in, samples out, whatever the tensors' layout.
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
+
 use super::{EmitPart, Hops, PrePostProcessor, Windows, WorkerPart};
 use crate::{Engine, Error, ErrorKind, Result, SessionPlan, StreamPlan};
 

@@ -1,5 +1,7 @@
 //! The sample types of hosts.
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for f32 {}

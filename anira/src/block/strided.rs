@@ -1,5 +1,7 @@
 //! Blocks whose samples lie at strides: interleaved, or a part of a larger frame.
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
+
 use super::{Sample, Sink, Source};
 
 /// Where the samples of a strided block lie.

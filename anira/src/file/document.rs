@@ -60,6 +60,12 @@ pub struct ConfigFile {
     /// Samples of silence that the model hears before a stream begins, rounded up to whole hops.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) pre_roll: Option<usize>,
+    /// Samples that a model with state hears before it is heard itself, where a session switches to it while sound runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lead_in: Option<usize>,
+    /// The hops of which a session takes the one with the least latency in its host, for a model whose length is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hop_range: Option<RangeEntry>,
     /// A model file for each engine, by its name: native, rten, onnxruntime, torch, tflite, litert, bypass, or a backend of your own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) engine: BTreeMap<String, EngineEntry>,
@@ -72,6 +78,23 @@ pub struct ConfigFile {
     /// The file it was read from, for messages.
     #[serde(skip)]
     pub(super) origin: Option<PathBuf>,
+}
+
+/// `[hop_range]`: the hops to choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = super::schema::range))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RangeEntry {
+    /// The shortest hop, in samples of input stream 0.
+    pub(super) from: usize,
+    /// The longest hop.
+    pub(super) to: usize,
+    /// Samples that every hop is a multiple of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) multiple: Option<usize>,
+    /// Milliseconds: the longest that one inference takes at the shortest hop; `max_inference_ms` is that at the longest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) shortest_takes_ms: Option<f64>,
 }
 
 /// `[engine.NAME]`: the model file for one engine, its options, and where its tensors differ.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
-use anira_traits::{Error, InferenceConfig, ModelSource, Result, SchedulingAllowance};
+use anira_traits::{Error, HopRange, InferenceConfig, ModelSource, Result, SchedulingAllowance};
 
 use super::document::{EngineEntry, Override};
 use super::scalar::{Allowance, AllowanceWord};
@@ -104,6 +104,17 @@ impl ConfigFile {
         }
         if let Some(samples) = self.pre_roll {
             builder = builder.pre_roll(samples);
+        }
+        if let Some(samples) = self.lead_in {
+            builder = builder.lead_in(samples);
+        }
+        if let Some(entry) = self.hop_range {
+            let mut range = HopRange::new(entry.from, entry.to).multiple(entry.multiple.unwrap_or(1));
+            if let Some(ms) = entry.shortest_takes_ms {
+                let time = milliseconds("shortest_takes_ms", ms).map_err(|e| e.at("hop_range"))?;
+                range = range.shortest_takes(time);
+            }
+            builder = builder.hop_range(range);
         }
         builder = builder.align_outputs(self.align_outputs.unwrap_or(false));
         builder.build()

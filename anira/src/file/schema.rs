@@ -57,6 +57,7 @@ pub(super) fn file(schema: &mut Schema) {
         "late_policy": {"default": "silence"},
         "late_fade": whole(0, MAX_LATE_FADE, 64),
         "pre_roll": whole(0, MAX_EXTENT, 0),
+        "lead_in": extent(0),
     });
     extend(schema, keys);
     let has = |table: &str, role: &str| {
@@ -67,6 +68,17 @@ pub(super) fn file(schema: &mut Schema) {
     schema.insert("anyOf".into(), json!([has("input", "stream"), has("output", "stream")]));
     schema.insert("if".into(), has("input", "state"));
     schema.insert("then".into(), json!({"properties": {"engines": {"maximum": 1}}}));
+}
+
+/// `[hop_range]`.
+pub(super) fn range(schema: &mut Schema) {
+    let keys = json!({
+        "from": extent(1),
+        "to": extent(1),
+        "multiple": {"minimum": 1, "maximum": MAX_EXTENT, "default": 1},
+        "shortest_takes_ms": {"minimum": 0, "maximum": 3_600_000},
+    });
+    extend(schema, keys);
 }
 
 /// `[engine.NAME]`.

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anira_traits::{Error, ErrorKind, InferenceConfig, InputTensor, LatePolicy, ModelSource, OutputTensor};
+use anira_traits::{
+    Error, ErrorKind, HopRange, InferenceConfig, InputTensor, LatePolicy, ModelSource, OutputTensor,
+};
 
 use super::ConfigFile;
 
@@ -21,6 +23,13 @@ align_outputs = true
 late_policy = "hold"
 late_fade = 100
 pre_roll = 128
+lead_in = 300
+
+[hop_range]
+from = 32
+to = 512
+multiple = 32
+shortest_takes_ms = 0.25
 
 [engine.rten]
 file = "amp.onnx"
@@ -126,6 +135,8 @@ fn lstm() -> InferenceConfig {
         .late_policy(LatePolicy::Hold)
         .late_fade(100)
         .pre_roll(128)
+        .lead_in(300)
+        .hop_range(HopRange::new(32, 512).multiple(32).shortest_takes(Duration::from_micros(250)))
         .build()
         .unwrap()
 }
@@ -309,6 +320,16 @@ fn values_out_of_range_are_named() {
     refused(&small("late_policy = \"bypass\""), &["late_policy", "bypass", "silence", "dry", "hold"]);
     refused(&small("late_fade = 1048577"), &["late_fade", "1048577"]);
     refused(&small("pre_roll = 16777217"), &["pre_roll", "16777217"]);
+    refused(&small("lead_in = 16777217"), &["lead_in", "16777217"]);
+    let range = |keys: &str| small(&format!("hop_range = {{ {keys} }}"));
+    refused(&range("from = 0, to = 64"), &["hop_range", "from", "is 0"]);
+    refused(&range("from = 4, to = 2"), &["hop_range", "to", "is 2"]);
+    refused(&range("from = 1, to = 64, multiple = 0"), &["hop_range", "multiple", "is 0"]);
+    refused(&range("from = 1000, to = 2000"), &["hop_range", "1000 to 2000", "the configured hop"]);
+    refused(&range("from = 1"), &["hop_range", "to"]);
+    refused(&range("from = 1, to = 64, step = 2"), &["hop_range", "step"]);
+    refused(&range("from = 1, to = 64, shortest_takes_ms = -1"), &["hop_range", "shortest_takes_ms", "-1"]);
+    refused(&range("from = 1, to = 64, shortest_takes_ms = 1"), &["hop_range", "max_inference"]);
     refused(&(small("") + "decay = 16777217"), &["output `y`", "decay", "16777217"]);
     refused(&(small("") + "declared_latency = -1"), &["declared_latency", "a whole number, 0 or more"]);
     refused(&(small("") + "shape = [4294967296, 4294967296]"), &["output `y`", "shape", "2^31"]);

@@ -2,12 +2,23 @@
 
 use std::path::PathBuf;
 
-use anira_traits::{Error, ErrorKind, InferenceConfig, Result};
+use anira_traits::{Error, ErrorKind, HopRange, InferenceConfig, Result};
 
-use super::document::EngineEntry;
+use super::document::{EngineEntry, RangeEntry};
 use super::scalar::{Allowance, LateKind};
 use super::tensor::{InputEntry, OutputEntry};
 use super::{ConfigFile, VERSION};
+
+impl RangeEntry {
+    fn of(range: HopRange) -> Self {
+        Self {
+            from: range.from(),
+            to: range.to(),
+            multiple: (range.step() != 1).then_some(range.step()),
+            shortest_takes_ms: range.time_at_from().map(|time| time.as_nanos() as f64 / 1e6),
+        }
+    }
+}
 
 impl ConfigFile {
     /// The file that resolves to this configuration. It names no engine yet: see [`with_engine`](Self::with_engine).
@@ -31,6 +42,8 @@ impl ConfigFile {
             late_policy: LateKind::of(config.late_policy()),
             late_fade: (config.late_fade() != 64).then_some(config.late_fade()),
             pre_roll: (config.pre_roll() > 0).then_some(config.pre_roll()),
+            lead_in: config.lead_in(),
+            hop_range: config.hop_range().map(RangeEntry::of),
             engine: Default::default(),
             input: config.inputs().iter().map(InputEntry::of).collect::<Result<_>>()?,
             output: config.outputs().iter().map(OutputEntry::of).collect::<Result<_>>()?,

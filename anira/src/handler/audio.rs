@@ -1,6 +1,8 @@
 //! [`Audio`]: the audio thread's half of a session.
 
-#![deny(clippy::indexing_slicing)]
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
+
+use std::mem::ManuallyDrop;
 
 use anira_scheduler::Origin;
 use anira_traits::{Backend, PrePostProcessor, Scheduler};
@@ -31,6 +33,8 @@ pub enum Fault {
     NoStream,
     /// Parameters: no such parameter, a wrong number of values, or a value that is not finite.
     Parameter,
+    /// The session has no engine of that number.
+    NoEngine,
     /// This process is a fork of the one that prepared the session, and the workers did not come with it. The output is silence;
     /// a session that is prepared here sounds.
     Forked,
@@ -66,6 +70,8 @@ pub(super) type State<B, P, S> = Streams<
 /// a blocking ratio above 0 they wait for at most that share of the block, asleep after a few rounds. Dropping it is
 /// wait-free: its memory goes back to the handler.
 ///
+/// To [RealtimeSanitizer](crate::realtime) every call is a real-time context, in real time, and only the named system calls are let pass.
+///
 /// It moves to the audio thread, and only one thread has it:
 ///
 /// ```
@@ -79,20 +85,20 @@ pub(super) type State<B, P, S> = Streams<
 /// is_shared::<Audio<Bypass, HopProcessor, Pool>>();
 /// ```
 pub struct Audio<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> {
-    /// `None` only while it is being dropped.
-    state: Option<Box<State<B, P, S>>>,
+    /// `None` only while it is being dropped. Never freed here: it goes home.
+    state: Option<ManuallyDrop<Box<State<B, P, S>>>>,
     origin: Origin,
     home: rtrb::Producer<Box<State<B, P, S>>>,
 }
 
 impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> {
     pub(super) fn new(state: Box<State<B, P, S>>, home: rtrb::Producer<Box<State<B, P, S>>>) -> Self {
-        Self { state: Some(state), origin: Origin::here(), home }
+        Self { state: Some(ManuallyDrop::new(state)), origin: Origin::here(), home }
     }
 
     /// What the audio thread may use; in a fork of the process that prepared it, nothing.
     fn state(&mut self) -> Option<&mut State<B, P, S>> {
-        if self.origin.is_here() { self.state.as_deref_mut() } else { None }
+        if self.origin.is_here() { self.state.as_mut().map(|state| &mut ***state) } else { None }
     }
 
     /// Processes a block in place: input stream 0 is taken from it, output stream 0 is written to it. Any length, also 0;
@@ -100,6 +106,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     pub fn process<K: Source + Sink + ?Sized>(&mut self, block: &mut K) -> Status {
         let frames = Source::frames(block);
         let Some(state) = self.state() else { return silenced(block, frames) };
+        let _realtime = state.realtime();
         let mut status = Status::default();
         state.for_parts(frames, |state, start, part| {
             status = status.and(state.process(block, start, part));
@@ -118,6 +125,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
             return self.pop(0, output);
         }
         let Some(state) = self.state() else { return silenced(output, given) };
+        let _realtime = state.realtime();
         let mut status = Status::default();
         let mut handed = 0;
         state.for_parts(taken, |state, start, part| {
@@ -135,6 +143,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     /// Hands in samples of one input stream. Hops that are complete in every input stream are submitted.
     pub fn push<I: Source + ?Sized>(&mut self, stream: usize, input: &I) -> Status {
         let Some(state) = self.state() else { return Status::fault(Fault::Forked) };
+        let _realtime = state.realtime();
         let mut status = Status::default();
         state.for_parts(input.frames(), |state, start, part| {
             status = status.and(state.push(stream, input, start, part));
@@ -145,6 +154,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     /// Hands in `frames` samples of silence: for an input that is not connected in this callback.
     pub fn push_silence(&mut self, stream: usize, frames: usize) -> Status {
         let Some(state) = self.state() else { return Status::fault(Fault::Forked) };
+        let _realtime = state.realtime();
         let mut status = Status::default();
         state.for_parts(frames, |state, _, part| status = status.and(state.push_silence(stream, part)));
         status
@@ -153,6 +163,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     /// Takes the next samples of one output stream.
     pub fn pop<O: Sink + ?Sized>(&mut self, stream: usize, output: &mut O) -> Status {
         let Some(state) = self.state() else { return silenced(output, output.frames()) };
+        let _realtime = state.realtime();
         let mut status = Status::default();
         state.for_parts(output.frames(), |state, start, part| {
             status = status.and(state.pop(stream, output, start, part));
@@ -165,6 +176,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     /// by [`pop`](Self::pop) after it.
     pub fn flush<O: Sink + ?Sized>(&mut self, output: &mut O) -> Status {
         let Some(state) = self.state() else { return silenced(output, output.frames()) };
+        let _realtime = state.realtime();
         let mut status = Status::default();
         state.for_parts(output.frames(), |state, start, part| {
             status = status.and(state.flush(output, start, part));
@@ -177,6 +189,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     /// because it holds an engine are counted apart ([`late_after_reset`](anira_scheduler::TelemetrySnapshot::late_after_reset)).
     pub fn reset(&mut self) {
         if let Some(state) = self.state() {
+            let _realtime = state.realtime();
             state.reset();
         }
     }
@@ -185,13 +198,27 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     /// configuration's order; see [`Audio::parameter_index`].
     pub fn set_parameter(&mut self, index: usize, values: &[f64]) -> Status {
         let Some(state) = self.state() else { return Status::fault(Fault::Forked) };
+        let _realtime = state.realtime();
         state.set_parameter(index, values)
     }
 
     /// The index of a parameter, for [`Audio::set_parameter`].
     #[must_use]
     pub fn parameter_index(&self, name: &str) -> Option<usize> {
-        self.state.as_ref()?.shared().parameter_index(name)
+        let state = self.state.as_ref()?;
+        let _realtime = state.realtime();
+        state.shared().parameter_index(name)
+    }
+
+    /// Switches to another engine of the session, of those that the [builder](crate::Builder::engine) was given, from the next hop
+    /// on. An engine with state first [hears](crate::InferenceConfig::lead_in) the stream, unheard; then it is cross-faded in, and the
+    /// other one rests. The latency stays, and everything stays in its place. Asked back within a fade, it goes back from where it is.
+    /// An engine that fails before it was ever heard is not heard; one that goes on failing later gives way to the one before it;
+    /// [`Control::switching`](crate::Control::switching) tells.
+    pub fn set_engine(&mut self, engine: usize) -> Status {
+        let Some(state) = &self.state else { return Status::default() };
+        let _realtime = state.realtime();
+        if state.shared().choice.ask(engine) { Status::default() } else { Status::fault(Fault::NoEngine) }
     }
 
     /// Lets the input through, delayed by the reported latency, instead of the model's output. The change is a cross-fade
@@ -199,6 +226,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     /// stream of the same number, hop and channels; others become silent.
     pub fn set_bypass(&mut self, bypass: bool) {
         if let Some(state) = self.state() {
+            let _realtime = state.realtime();
             state.set_bypass(bypass);
         }
     }
@@ -225,8 +253,11 @@ fn silenced<O: Sink + ?Sized>(block: &mut O, frames: usize) -> Status {
 impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Drop for Audio<B, P, S> {
     fn drop(&mut self) {
         if let Some(state) = self.state.take() {
-            // The ring has room for this one value, and its other end outlives this one: nothing is freed here.
-            let _ = self.home.push(state);
+            let _realtime = state.realtime();
+            // The ring has room for this one value, and its other end outlives this one. If it had not, the value would be left
+            // behind: nothing is freed here, whatever comes.
+            let back = self.home.push(ManuallyDrop::into_inner(state));
+            back.unwrap_or_else(|rtrb::PushError::Full(state)| std::mem::forget(state));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Letting the input through, delayed by the latency: [`Bypass`].
 
-#![deny(clippy::indexing_slicing)]
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
 
 use super::late::{Late, Material, PIECE};
 use super::output::Output;

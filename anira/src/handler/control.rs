@@ -7,6 +7,7 @@ use anira_scheduler::{Telemetry, TelemetrySnapshot};
 use anira_traits::{Error, ErrorKind, Result};
 
 use super::parameter::{Parameter, Reading};
+use super::switcher::Choice;
 use crate::bind::Binding;
 
 /// How often the last error is asked for while another thread has it, and how long in between.
@@ -19,15 +20,17 @@ pub(super) struct Shared {
     pub(super) parameters: Vec<Parameter>,
     pub(super) readings: Vec<Reading>,
     pub(super) telemetry: Telemetry,
+    pub(super) choice: Choice,
     last_error: Mutex<Option<Error>>,
 }
 
 impl Shared {
-    pub(super) fn new(binding: &Binding) -> Self {
+    pub(super) fn new(binding: &Binding, engines: usize) -> Self {
         Self {
             parameters: binding.parameters.iter().map(Parameter::new).collect(),
             readings: binding.readings.iter().map(Reading::new).collect(),
             telemetry: Telemetry::default(),
+            choice: Choice::new(engines),
             last_error: Mutex::new(None),
         }
     }
@@ -99,6 +102,32 @@ impl Control {
         self.shared.readings.iter().find(|r| r.name == name).and_then(Reading::read)
     }
 
+    /// Switches to another engine of the session, as [`Audio::set_engine`](crate::Audio::set_engine) does. Any thread; wait-free but
+    /// for the error. Who asks last, here or there, is answered.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`]: there is no engine of this number.
+    pub fn set_engine(&self, engine: usize) -> Result<()> {
+        let choice = &self.shared.choice;
+        if choice.ask(engine) {
+            return Ok(());
+        }
+        let right = format!("from 0 to {}, as the handler was built", choice.engines() - 1);
+        Err(Error::config("engine", engine, right))
+    }
+
+    /// Which engine is asked for, which one is heard, and what came of it so far. Any thread; wait-free.
+    #[must_use]
+    pub fn switching(&self) -> Switching {
+        let choice = &self.shared.choice;
+        Switching {
+            asked: choice.asked(),
+            heard: choice.heard(),
+            switched: choice.switched(),
+            given_up: choice.given_up(),
+        }
+    }
+
     /// The session's counters. Any thread; allocates.
     #[must_use]
     pub fn telemetry(&self) -> TelemetrySnapshot {
@@ -118,6 +147,20 @@ impl Control {
             }
         })?
     }
+}
+
+/// The state of a session's engines, see [`Control::switching`]. The four are read one after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Switching {
+    /// The engine that was asked for last.
+    pub asked: usize,
+    /// The engine that answers the hops that are submitted now; during a cross-fade, the one that it goes out from.
+    pub heard: usize,
+    /// Switches that came to their end.
+    pub switched: u64,
+    /// Switches that were given up, or taken back, because the engine failed: [`Control::last_error`] says why.
+    pub given_up: u64,
 }
 
 impl Shared {

@@ -7,20 +7,32 @@ use anira_traits::{
     Windows, WorkerPart,
 };
 
-use super::payload::{Payload, Planar};
+use super::payload::{Answer, Planar};
 use crate::bind::Binding;
 
+/// The parameters of a slot, in the session's order.
+pub(super) type Parameters = [Box<[f64]>];
+
+/// Since when an engine has been heard without a break.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Start {
+    /// The stream, raised by every reset.
+    pub(super) generation: u64,
+    /// 0 since the stream began; else a number of its own for every time that the engine joined in later.
+    pub(super) joined: u64,
+}
+
 /// One engine and all that goes with it: what one worker uses at a time.
-pub struct Crew<E, W> {
+pub(super) struct Crew<E, W> {
     /// One engine for all lanes, or one per lane where engines remember.
     engines: Vec<E>,
     lanes: Vec<Lane<W>>,
     layout: Arc<Layout>,
     /// The states with which a stream begins.
     initial: Vec<TensorData>,
-    generation: u64,
-    /// Where inferences before a stream leave what nobody hears; kept where they are run again at a reset.
-    unheard: Option<Payload>,
+    start: Start,
+    /// Where inferences before a stream leave what nobody hears, and their parameters; kept where they are run again at a reset.
+    unheard: Option<(Box<Parameters>, Answer)>,
     /// The engine panicked or could not be reset: it is never run again.
     broken: Option<Error>,
 }
@@ -44,29 +56,84 @@ pub(super) struct Layout {
     pub(super) binding: Binding,
     pub(super) input_channels: Vec<usize>,
     pub(super) output_channels: Vec<usize>,
-    /// Samples of a window of each input stream, and silence as long as the longest.
-    pub(super) windows: Vec<usize>,
-    pub(super) silence: Vec<f32>,
+    /// Per parameter and reading of the model: its number in the session.
+    parameters: Vec<Option<usize>>,
+    readings: Vec<Option<usize>>,
+    /// Per input stream: the model's window in that of a slot.
+    windows: Vec<Cut>,
+    /// Silence as long as the longest window of a slot.
+    silence: Vec<f32>,
     /// Inferences on silence before a stream begins.
     pub(super) pre_roll: usize,
     /// Whether engine or processor remember what cannot be copied: then a reset runs the pre-roll again.
     pub(super) remembers: bool,
 }
 
+/// A model's window in the window of a slot, which serves all models of a session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    /// Samples in front of it.
+    pub(super) skip: usize,
+    pub(super) len: usize,
+    /// Samples of a slot's window.
+    pub(super) of: usize,
+}
+
 impl Layout {
-    /// The layout of a session: how its tensors and channels lie, and what it hears before it begins.
+    /// The layout of a model that has its session for itself: how its tensors and channels lie, and what it hears before a stream.
     pub(super) fn new(binding: Binding, plan: &SessionPlan, pre_roll: usize, remembers: bool) -> Self {
-        let windows: Vec<usize> = plan.inputs.iter().map(StreamPlan::window).collect();
+        let cut = |s: &StreamPlan| Cut { skip: 0, len: s.window(), of: s.window() };
         let hop = plan.inputs.first().map_or(usize::MAX, |s| s.hop);
-        Self {
+        let mut layout = Self {
+            parameters: (0..binding.parameters.len()).map(Some).collect(),
+            readings: (0..binding.readings.len()).map(Some).collect(),
             binding,
             input_channels: plan.inputs.iter().map(|s| s.channels).collect(),
             output_channels: plan.outputs.iter().map(|s| s.channels).collect(),
-            silence: vec![0.0; if pre_roll > 0 { windows.iter().copied().max().unwrap_or(0) } else { 0 }],
-            windows,
+            silence: Vec::new(),
+            windows: plan.inputs.iter().map(cut).collect(),
             pre_roll: pre_roll.div_ceil(hop),
             remembers,
+        };
+        layout.make_silence();
+        layout
+    }
+
+    /// The same model among others: its parameters and readings by their numbers in the session, and where its windows lie in
+    /// those of a slot.
+    pub(super) fn among(
+        mut self,
+        parameters: Vec<Option<usize>>,
+        readings: Vec<Option<usize>>,
+        windows: Vec<Cut>,
+    ) -> Self {
+        (self.parameters, self.readings, self.windows) = (parameters, readings, windows);
+        self.make_silence();
+        self
+    }
+
+    fn make_silence(&mut self) {
+        let longest = self.windows.iter().map(|cut| cut.of).max().unwrap_or(0);
+        self.silence = vec![0.0; if self.pre_roll > 0 { longest } else { 0 }];
+    }
+
+    /// The values of each parameter of the model: those of the session, or its own defaults where the session has none.
+    fn values<'a>(&'a self, session: &'a Parameters) -> impl Iterator<Item = (usize, &'a [f64])> {
+        self.binding.parameters.iter().zip(&self.parameters).map(move |(own, from)| {
+            let set = from.and_then(|index| session.get(index)).map(|values| &**values);
+            // What the two have of the same name and length is one parameter.
+            (own.tensor, set.filter(|values| values.len() == own.default.len()).unwrap_or(&own.default))
+        })
+    }
+
+    /// These parameters of the session, with those that the model knows at the model's defaults.
+    fn defaults(&self, session: &Parameters) -> Box<Parameters> {
+        let mut values: Box<Parameters> = session.into();
+        for (own, from) in self.binding.parameters.iter().zip(&self.parameters) {
+            let place = from.and_then(|index| values.get_mut(index));
+            place.into_iter().flatten().zip(&own.default).for_each(|(value, default)| *value = *default);
         }
+        values
     }
 }
 
@@ -92,22 +159,17 @@ impl<E: Engine, W: WorkerPart> Crew<E, W> {
         let initial: Vec<TensorData> = layout.binding.states.iter().map(|b| b.initial.clone()).collect();
         let states = || initial.iter().map(|s| State { now: s.clone(), next: s.clone() }).collect();
         let lanes = parts.into_iter().map(|part| Lane { part, states: states() }).collect();
-        Ok(Self { engines, lanes, layout, initial, generation: 0, unheard: None, broken: None })
+        Ok(Self { engines, lanes, layout, initial, start: Start::default(), unheard: None, broken: None })
     }
 
-    /// Runs every engine on silence, `times` times, then forgets it, and hears the silence before the stream. `payload` is one
-    /// of a slot. Control thread.
-    pub(super) fn make_ready(
-        &mut self,
-        times: u32,
-        parameters: &[Vec<f64>],
-        payload: &Payload,
-    ) -> Result<()> {
+    /// Runs every engine on silence, `times` times, then forgets it, and hears the silence before the stream. `answer` is one of a
+    /// slot. Control thread.
+    pub(super) fn make_ready(&mut self, times: u32, parameters: &Parameters, answer: &Answer) -> Result<()> {
         let layout = self.layout.clone();
         let binding = &layout.binding;
         for engine in self.engines.iter_mut().filter(|_| times > 0) {
-            for (values, parameter) in parameters.iter().zip(&binding.parameters) {
-                write_numbers(engine, parameter.tensor, values)?;
+            for (tensor, values) in layout.values(parameters) {
+                write_numbers(engine, tensor, values)?;
             }
             for state in &binding.states {
                 input_of(engine, state.input)?.copy_from(state.initial.view())?;
@@ -120,12 +182,8 @@ impl<E: Engine, W: WorkerPart> Crew<E, W> {
         if layout.pre_roll == 0 || !layout.remembers && binding.states.is_empty() {
             return Ok(());
         }
-        let mut unheard = payload.clone();
         // Whatever they are set to now: a stream begins the same after every reset.
-        for (values, parameter) in unheard.parameters.iter_mut().zip(&binding.parameters) {
-            values.iter_mut().zip(&parameter.default).for_each(|(value, default)| *value = *default);
-        }
-        self.unheard = Some(unheard);
+        self.unheard = Some((layout.defaults(parameters), answer.clone()));
         self.pre_roll()?;
         if !layout.remembers {
             self.unheard = None;
@@ -160,11 +218,12 @@ impl<E: Engine, W: WorkerPart> Crew<E, W> {
 
     /// Hears the silence before a stream, where that has to be done anew.
     fn pre_roll(&mut self) -> Result<()> {
-        let Some(mut unheard) = self.unheard.take() else { return Ok(()) };
+        let Some((parameters, mut answer)) = self.unheard.take() else { return Ok(()) };
         let layout = self.layout.clone();
         let silence = Silence(&layout);
-        let outcome = (0..layout.pre_roll).try_for_each(|_| self.infer_all(&mut unheard, silence, |_| ()));
-        self.unheard = Some(unheard);
+        let outcome =
+            (0..layout.pre_roll).try_for_each(|_| self.infer_all(&parameters, &mut answer, silence, |_| ()));
+        self.unheard = Some((parameters, answer));
         outcome
     }
 
@@ -178,27 +237,33 @@ impl<E: Engine, W: WorkerPart> Crew<E, W> {
         self.broken = Some(error);
     }
 
-    /// Runs all lanes on `windows`, for a stream of this generation; `release` is called as soon as the windows were read.
+    /// Runs all lanes on `windows`, for a stream that began then; `release` is called as soon as the windows were read.
     pub(super) fn run<I: Windows>(
         &mut self,
-        generation: u64,
-        payload: &mut Payload,
+        start: Start,
+        parameters: &Parameters,
+        answer: &mut Answer,
         windows: I,
         release: impl FnOnce(I),
     ) -> Result<()> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
-        if self.generation != generation {
-            self.forget()?;
-            self.generation = generation;
+        if self.start != start {
+            // Who joins in later hears the stream itself instead of the silence before it.
+            match start.joined {
+                0 => self.forget()?,
+                _ => self.clear()?,
+            }
+            self.start = start;
         }
-        self.infer_all(payload, windows, release)
+        self.infer_all(parameters, answer, windows, release)
     }
 
     fn infer_all<I: Windows>(
         &mut self,
-        payload: &mut Payload,
+        parameters: &Parameters,
+        answer: &mut Answer,
         windows: I,
         release: impl FnOnce(I),
     ) -> Result<()> {
@@ -206,16 +271,16 @@ impl<E: Engine, W: WorkerPart> Crew<E, W> {
         let mut windows = Some((windows, release));
         for index in 0..self.lanes.len() {
             let Some((of_all, _)) = &windows else { break };
-            self.fill(index, payload, of_all)?;
+            self.fill(index, parameters, of_all)?;
             // The last lane has read its windows: the audio thread may have the memory back while the engine runs.
             if index == last
                 && let Some((of_all, release)) = windows.take()
             {
                 release(of_all);
             }
-            self.infer(index, payload)?;
+            self.infer(index, answer)?;
         }
-        if payload.hops.iter().any(|hop| !is_finite(hop.samples())) {
+        if answer.hops.iter().any(|hop| !is_finite(hop.samples())) {
             return Err(Error::new(ErrorKind::NonFinite, "an output holds NaN or infinity"));
         }
         // All lanes succeeded: only now is anything remembered.
@@ -224,23 +289,24 @@ impl<E: Engine, W: WorkerPart> Crew<E, W> {
         Ok(())
     }
 
-    fn fill(&mut self, index: usize, payload: &Payload, windows: &impl Windows) -> Result<()> {
+    fn fill(&mut self, index: usize, parameters: &Parameters, windows: &impl Windows) -> Result<()> {
         let Self { engines, lanes, layout, .. } = self;
         let (engine, lane) = (engine_of(engines, index)?, lane_of(lanes, index)?);
-        for (values, parameter) in payload.parameters.iter().zip(&layout.binding.parameters) {
-            write_numbers(engine, parameter.tensor, values)?;
+        for (tensor, values) in layout.values(parameters) {
+            write_numbers(engine, tensor, values)?;
         }
         for (state, binding) in lane.states.iter().zip(&layout.binding.states) {
             input_of(engine, binding.input)?.copy_from(state.now.view())?;
         }
-        lane.part.prepare(&LaneWindows { windows, channels: &layout.input_channels, lane: index }, engine)
+        let (channels, cuts) = (&layout.input_channels, &layout.windows);
+        lane.part.prepare(&LaneWindows { windows, channels, cuts, lane: index }, engine)
     }
 
-    fn infer(&mut self, index: usize, payload: &mut Payload) -> Result<()> {
+    fn infer(&mut self, index: usize, answer: &mut Answer) -> Result<()> {
         let Self { engines, lanes, layout, .. } = self;
         let (engine, lane) = (engine_of(engines, index)?, lane_of(lanes, index)?);
         engine.run()?;
-        let mut hops = LaneHops { hops: &mut payload.hops, channels: &layout.output_channels, lane: index };
+        let mut hops = LaneHops { hops: &mut answer.hops, channels: &layout.output_channels, lane: index };
         lane.part.finish(&*engine, &mut hops)?;
         for (state, binding) in lane.states.iter_mut().zip(&layout.binding.states) {
             let value = engine.output(binding.output).ok_or(Error::new(ErrorKind::Engine, NO_TENSOR))?;
@@ -250,7 +316,8 @@ impl<E: Engine, W: WorkerPart> Crew<E, W> {
             state.next.view_mut().copy_from(value)?;
         }
         if index == 0 {
-            for (values, reading) in payload.readings.iter_mut().zip(&layout.binding.readings) {
+            for (reading, to) in layout.binding.readings.iter().zip(&layout.readings) {
+                let Some(values) = to.and_then(|index| answer.readings.get_mut(index)) else { continue };
                 let tensor = engine.output(reading.tensor).ok_or(Error::new(ErrorKind::Engine, NO_TENSOR))?;
                 let numbers = (0..).map_while(|i| tensor.number(i));
                 values.iter_mut().zip(numbers).for_each(|(value, number)| *value = number);
@@ -289,14 +356,15 @@ fn is_finite(samples: &[f32]) -> bool {
 struct LaneWindows<'a, I> {
     windows: &'a I,
     channels: &'a [usize],
+    cuts: &'a [Cut],
     lane: usize,
 }
 
 impl<I: Windows> Windows for LaneWindows<'_, I> {
     fn span(&self, stream: usize, channel: usize) -> Span<'_> {
-        match self.channels.get(stream) {
-            Some(channels) if channel < *channels => {
-                self.windows.span(stream, self.lane * channels + channel)
+        match (self.channels.get(stream), self.cuts.get(stream)) {
+            (Some(channels), Some(cut)) if channel < *channels => {
+                self.windows.span(stream, self.lane * channels + channel).slice(cut.skip, cut.len)
             }
             _ => Span::default(),
         }
@@ -327,7 +395,7 @@ struct Silence<'a>(&'a Layout);
 
 impl Windows for Silence<'_> {
     fn span(&self, stream: usize, _channel: usize) -> Span<'_> {
-        let window = self.0.windows.get(stream).and_then(|&len| self.0.silence.get(..len));
+        let window = self.0.windows.get(stream).and_then(|cut| self.0.silence.get(..cut.of));
         window.map_or(Span::default(), Span::from_slice)
     }
 }

@@ -1,20 +1,19 @@
-//! What a worker does with a slot: [`Job`] claims it, a [`Crew`] runs it.
+//! What a worker does with a slot: [`Job`] claims it, an [`Ensemble`] runs it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use anira_scheduler::ring::{Claim, Input, Parts, Ring};
 use anira_scheduler::{Doorbell, clock};
-use anira_traits::{Engine, Error, ErrorKind, Head, Ran, Result, Work, WorkerPart};
+use anira_traits::{Engine, Error, ErrorKind, Head, Ran, Work, WorkerPart};
 
-use super::control::{Shared, panicked};
-use super::crew::Crew;
+use super::control::Shared;
+use super::ensemble::{Ensemble, Played};
 use super::payload::Payload;
 use super::running::Closed;
 
 /// A session as its scheduler sees it.
 pub struct Job<E, W> {
-    ring: Arc<Ring<Payload, Crew<E, W>>>,
+    ring: Arc<Ring<Payload, Ensemble<E, W>>>,
     shared: Arc<Shared>,
     closed: Closed,
     /// Where the audio thread waits for results, if it ever does.
@@ -23,7 +22,7 @@ pub struct Job<E, W> {
 
 impl<E: Engine, W: WorkerPart> Job<E, W> {
     pub(super) fn new(
-        ring: Arc<Ring<Payload, Crew<E, W>>>,
+        ring: Arc<Ring<Payload, Ensemble<E, W>>>,
         shared: Arc<Shared>,
         closed: Closed,
         bell: Option<Arc<Doorbell>>,
@@ -31,34 +30,28 @@ impl<E: Engine, W: WorkerPart> Job<E, W> {
         Self { ring, shared, closed, bell }
     }
 
-    fn run(&self, mut claim: Claim<'_, Payload, Crew<E, W>>) -> Ran {
+    fn run(&self, mut claim: Claim<'_, Payload, Ensemble<E, W>>) -> Ran {
         let started = clock::now();
         let times = claim.times();
-        let was_broken = claim.executor().is_some_and(|crew| crew.is_broken());
-        let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut claim)));
-        let mut ran = Ran::Slot;
-        let outcome = outcome.unwrap_or_else(|payload| {
-            ran = Ran::Panicked;
-            let error = panicked(payload.as_ref());
-            if let Some(crew) = claim.executor() {
-                crew.retire(error.clone());
+        let played = match claim.parts() {
+            Some(Parts { header, payload, executor, input }) => {
+                executor.run(header.generation, payload, input, Input::release)
             }
-            Err(error)
-        });
-        // A crew that broke (a panic, a reset that failed) must not take slots away from those that work. Only once: the last
-        // crew of a session goes on to answer that it is broken.
-        let withhold = !was_broken && claim.executor().is_some_and(|crew| crew.is_broken());
+            None => Played::failed(Error::new(ErrorKind::Internal, "a claimed slot without contents")),
+        };
         let telemetry = &self.shared.telemetry;
-        telemetry.count_run(outcome.is_ok(), times, started, clock::now());
-        claim.finish(outcome.is_ok(), withhold);
+        telemetry.count_run(played.ok, times, started, clock::now());
+        // Engines that broke (a panic, a reset that failed) must not take slots away from those that work. Only once: the last
+        // ensemble of a session goes on to answer that one of it is broken, and with the others.
+        claim.finish(played.ok, played.broke);
         if let Some(bell) = &self.bell {
             bell.ring();
         }
         self.shared.telemetry.count_returned();
-        if let Err(error) = outcome {
+        if let Some(error) = played.error {
             self.shared.report(error);
         }
-        ran
+        if played.panicked { Ran::Panicked } else { Ran::Slot }
     }
 }
 
@@ -82,13 +75,6 @@ impl<E: Engine, W: WorkerPart> Work for Job<E, W> {
             None => Ran::Nothing,
         }
     }
-}
-
-fn run<E: Engine, W: WorkerPart>(claim: &mut Claim<'_, Payload, Crew<E, W>>) -> Result<()> {
-    let Some(Parts { header, payload, executor, input }) = claim.parts() else {
-        return Err(Error::new(ErrorKind::Internal, "a claimed slot without contents"));
-    };
-    executor.run(header.generation, payload, input, Input::release)
 }
 
 impl<E, W> std::fmt::Debug for Job<E, W> {

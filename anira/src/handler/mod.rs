@@ -6,8 +6,13 @@ mod builder;
 mod bypass;
 mod control;
 mod crew;
+mod engine_spec;
+mod ensemble;
+mod hop;
 mod job;
 mod late;
+mod member;
+mod mix;
 mod output;
 mod pace;
 mod parameter;
@@ -17,6 +22,8 @@ mod prepare;
 mod report;
 mod running;
 mod stream;
+mod swap;
+mod switcher;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,22 +31,24 @@ use std::time::Duration;
 use anira_scheduler::Origin;
 use anira_traits::{
     Backend, EngineRequest, HopProcessor, HostConfig, InferenceConfig, Model, PrePostProcessor, Result,
-    Scheduler, StreamPlan,
+    Scheduler,
 };
 
 pub use audio::{Audio, Fault, Status};
 pub use builder::Builder;
-pub use control::Control;
-pub use crew::Crew;
+pub use control::{Control, Switching};
+pub use engine_spec::EngineSpec;
+pub use ensemble::Ensemble;
+pub use hop::HopChoice;
 pub use job::Job;
 pub use late::{Fallback, LateBlock};
 pub use payload::Payload;
 pub use report::{PrepareReport, Prepared};
 
-use crate::bind::Binding;
 use crate::latency::Latency;
 use control::Shared;
 use late::{FallbackModel, LateFunctionMaker};
+use member::{Alignment, Member, Planned};
 use running::Running;
 
 /// The engine type of a backend.
@@ -87,15 +96,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct InferenceHandler<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> {
     // Sessions end before the scheduler and the model do: fields drop in this order.
     running: Vec<Running<B, P, S>>,
-    spare: Vec<EngineOf<B>>,
     shared: Arc<Shared>,
     config: InferenceConfig,
-    binding: Binding,
-    outputs: Vec<StreamPlan>,
     late_function: Option<LateFunctionMaker>,
     fallback: Option<Arc<dyn FallbackModel>>,
     processor: P,
-    model: Arc<B::Model>,
+    /// The models; what the host sees is described by the first.
+    members: Vec<Member<B>>,
+    /// What sessions count on, engine by engine, whatever they are exchanged for.
+    planned: Vec<Planned>,
+    alignment: Alignment,
+    switch_fade: usize,
+    swappable: bool,
     scheduler: S,
     name: String,
     origin: Origin,
@@ -123,8 +135,14 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     /// [`Overload`](crate::ErrorKind::Overload) if the model cannot keep up; the engine's and the scheduler's own.
     pub fn prepare(&mut self, host: &HostConfig) -> Result<Prepared<B, P, S>> {
         self.reclaim();
+        let choice = self.choose_hop(host)?;
+        if let Some(choice) = &choice {
+            self.take_hop(choice.hop)?;
+        }
         let sizes = self.sizes(host)?;
-        self.start(host, sizes)
+        let mut prepared = self.start(host, sizes)?;
+        prepared.report.hop_choice = choice;
+        Ok(prepared)
     }
 
     /// The latency of each output stream that [`prepare`](Self::prepare) would give this host, in parts. Control thread.
@@ -132,7 +150,8 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     /// # Errors
     /// As [`prepare`](Self::prepare).
     pub fn latency(&self, host: &HostConfig) -> Result<Vec<Latency>> {
-        self.sizes(host).map(|sizes| sizes.latency())
+        let hop = self.choose_hop(host)?.map(|choice| choice.hop);
+        self.sizes_at(host, hop).map(|sizes| sizes.latency())
     }
 
     /// A handle for parameters, readings, counters and errors. Any thread.
@@ -141,16 +160,22 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         Control::new(self.shared.clone())
     }
 
-    /// The loaded model, which sessions of the same backend, bytes and options share. Any thread.
+    /// The loaded model, which sessions of the same backend, bytes and options share; of several engines, that of number 0. Any
+    /// thread.
     #[must_use]
     pub fn model(&self) -> &B::Model {
-        &self.model
+        &self.first().model
+    }
+
+    fn first(&self) -> &Member<B> {
+        // Built with at least one, and none is ever taken away.
+        &self.members[0]
     }
 
     /// What its engines are asked to be: the shape of every tensor, and what they hold in a trial run. Any thread.
     #[must_use]
     pub fn engine_request(&self) -> &EngineRequest {
-        &self.binding.request
+        &self.first().binding.request
     }
 
     /// The configuration. Any thread.
@@ -210,9 +235,8 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Drop for Infere
         let _ = self.end(PATIENCE);
         if self.origin != Origin::here() {
             // A fork: engines, and what they share, may wait at their end for threads that are not here.
-            std::mem::forget(std::mem::take(&mut self.spare));
+            std::mem::forget(std::mem::take(&mut self.members));
             std::mem::forget(self.fallback.take());
-            std::mem::forget(self.model.clone());
         }
     }
 }

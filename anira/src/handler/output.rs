@@ -1,6 +1,6 @@
 //! One output stream on the audio thread: hops come in by number, samples go out by position.
 
-#![deny(clippy::indexing_slicing)]
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
 
 use anira_traits::EmitPart;
 
@@ -75,9 +75,19 @@ impl Output {
         self.handed = 0;
     }
 
+    /// Samples of a hop, of which there always are some: no division here can fail.
+    fn hop_len(&self) -> u64 {
+        (self.hop as u64).max(1)
+    }
+
+    /// Where a hop lies in the ring.
+    fn place(&self, hop: u64) -> usize {
+        (hop % (self.capacity as u64).max(1)) as usize
+    }
+
     /// Hops whose every sample has gone out.
     pub(super) fn past(&self) -> u64 {
-        self.handed.saturating_sub(self.zero_fill) / self.hop as u64
+        self.handed.saturating_sub(self.zero_fill) / self.hop_len()
     }
 
     /// Whether the first sample of hop `hop` has gone out.
@@ -87,7 +97,7 @@ impl Output {
 
     /// Hops that must have come in before `frames` more samples can go out.
     pub(super) fn needed(&self, frames: usize) -> u64 {
-        (self.handed + frames as u64).saturating_sub(self.zero_fill).div_ceil(self.hop as u64)
+        (self.handed + frames as u64).saturating_sub(self.zero_fill).div_ceil(self.hop_len())
     }
 
     /// Samples that will have gone out before the callback that needs the first sample of hop `hop`: exactly if every block is
@@ -116,7 +126,7 @@ impl Output {
     }
 
     fn emit_one(&mut self, stream: usize, hop: u64, data: Option<&Planar>, emit: &mut impl EmitPart) {
-        let place = (hop % self.capacity as u64) as usize;
+        let place = self.place(hop);
         for channel in 0..self.channels {
             let start = (channel * self.capacity + place) * self.hop;
             if let Some(target) = self.samples.get_mut(start..start + self.hop) {
@@ -133,7 +143,7 @@ impl Output {
         let Some(sample) = position.checked_sub(self.zero_fill) else {
             return Piece::Zeros(most.min((self.zero_fill - position).min(usize::MAX as u64) as usize));
         };
-        let (hop, offset) = (sample / self.hop as u64, (sample % self.hop as u64) as usize);
+        let (hop, offset) = (sample / self.hop_len(), (sample % self.hop_len()) as usize);
         Piece::Hop { hop, offset, len: most.min(self.hop - offset), heard: self.is_heard(hop) }
     }
 
@@ -144,13 +154,13 @@ impl Output {
 
     /// Whether the model's answer to a hop is there.
     pub(super) fn is_heard(&self, hop: u64) -> bool {
-        let place = (hop % self.capacity as u64) as usize;
+        let place = self.place(hop);
         self.is_there(hop) && self.lost.get(place).is_some_and(|lost| !lost)
     }
 
     /// Samples of one channel of a hop; none if the hop is not there.
     pub(super) fn samples(&self, channel: usize, hop: u64, offset: usize, len: usize) -> &[f32] {
-        let place = (hop % self.capacity as u64) as usize;
+        let place = self.place(hop);
         let first = (channel * self.capacity + place) * self.hop + offset;
         match self.samples.get(first..first + len) {
             Some(samples) if self.is_there(hop) && channel < self.channels => samples,

@@ -1,6 +1,6 @@
 //! When a stream whose results keep coming late gives up a hop, so that it is on time again: [`Pace`].
 
-#![deny(clippy::indexing_slicing)]
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
 
 /// Watches whether results keep coming late. Engines that are busy nearly all the time make up for a stall slowly, or never:
 /// every hop is then heard in part, and delays the next. One hop that is not run gives back its whole time.

@@ -1,5 +1,7 @@
 //! Values that cross between control threads and the audio thread: parameters in, readings out.
 
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
+
 use anira_scheduler::{Latest, Mailbox};
 
 use crate::bind::{ParameterBinding, ReadingBinding};

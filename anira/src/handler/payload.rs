@@ -1,4 +1,7 @@
-//! What a slot carries from the audio thread to a worker and back: parameters there, hops and readings back.
+//! What a slot carries from the audio thread to a worker and back: parameters and who is to be heard there, hops and readings
+//! back.
+
+use super::mix::{Mix, Outcome};
 
 /// One output stream's hop, channel after channel.
 #[derive(Clone, Debug, Default)]
@@ -44,14 +47,29 @@ impl Clone for Lines {
 /// The contents of a slot. Allocated at prepare, never again.
 #[derive(Clone, Debug)]
 pub struct Payload {
-    pub(super) hops: Box<[Planar]>,
     pub(super) parameters: Box<[Box<[f64]>]>,
+    /// Which engines answer, and how they are mixed.
+    pub(super) mix: Mix,
+    /// What became of that.
+    pub(super) outcome: Outcome,
+    pub(super) answer: Answer,
+}
+
+/// What an engine makes of a slot.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answer {
+    pub(super) hops: Box<[Planar]>,
     pub(super) readings: Box<[Box<[f64]>]>,
 }
 
 impl Planar {
     pub(super) fn new(channels: usize, len: usize) -> Self {
         Self { len, samples: Lines::new(channels * len) }
+    }
+
+    /// Samples per channel.
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 
     pub(super) fn channel(&self, channel: usize) -> Option<&[f32]> {
@@ -62,6 +80,15 @@ impl Planar {
         let range = self.samples.range();
         let samples = self.samples.memory.get_mut(range)?;
         samples.get_mut(channel * self.len..(channel + 1) * self.len)
+    }
+
+    pub(super) fn channels(&self) -> impl Iterator<Item = &[f32]> {
+        self.samples().chunks_exact(self.len.max(1))
+    }
+
+    pub(super) fn channels_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        let range = self.samples.range();
+        self.samples.memory.get_mut(range).unwrap_or_default().chunks_exact_mut(self.len.max(1))
     }
 
     pub(super) fn samples(&self) -> &[f32] {

@@ -1,28 +1,33 @@
 //! From a host's numbers to a running session: sizes, memory, engines, attachment.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anira_scheduler::ring::{Producer, StreamShape};
 use anira_scheduler::{Doorbell, clock};
 use anira_traits::{
-    Attachment, Backend, BlockSize, Error, ErrorKind, HostConfig, InternalState, Mode, Model,
-    PrePostProcessor, Result, Scheduler, SessionPlan, StreamPlan, Terms, Timing as SchedulerTiming,
+    Attachment, Backend, BlockSize, Error, ErrorKind, HostConfig, Mode, PrePostProcessor, Result, Scheduler,
+    SessionPlan, StreamPlan, Terms, Timing as SchedulerTiming,
 };
 
 use super::audio::Audio;
 use super::bypass::Bypass;
-use super::crew::{self, Crew, Layout};
+use super::crew::{Crew, Layout, Parameters};
+use super::ensemble::Ensemble;
 use super::job::Job;
 use super::late::{Late, StandIn};
+use super::member::{Member, Planned};
+use super::mix::{Mix, Outcome};
 use super::output::Output;
 use super::pace::Pace;
 use super::parameter::Values;
 use super::patience::Patience;
-use super::payload::{Payload, Planar};
+use super::payload::{Answer, Payload, Planar};
 use super::report::{PrepareReport, Prepared};
 use super::running::{Closed, Running};
 use super::stream::{Input, Streams, Timing};
+use super::swap::{Places, Troupe};
+use super::switcher::{Stage, Switcher};
 use super::{EngineOf, InferenceHandler};
 use crate::latency::{Latency, LatencyQuery, Rational, StreamHops, latencies_of};
 
@@ -44,17 +49,27 @@ impl Sizes {
 impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandler<B, P, S> {
     /// What a host of these numbers would get. Changes nothing.
     pub(super) fn sizes(&self, host: &HostConfig) -> Result<Sizes> {
+        self.sizes_at(host, None)
+    }
+
+    /// The same at another hop of the configuration's range.
+    pub(super) fn sizes_at(&self, host: &HostConfig, hop: Option<usize>) -> Result<Sizes> {
         host.validate()?;
         if !S::REALTIME && host.processing_mode() == Mode::Realtime {
             let right = "offline: this scheduler runs any engine inside the call";
             return Err(Error::config("mode", "real time", right).of_kind(ErrorKind::Host));
         }
         self.check_rate(host.sample_rate())?;
-        let mut plan = SessionPlan::new(self.binding.inputs.clone(), self.outputs.clone());
+        let mut plan = self.plan();
+        let mut planned = self.planned.clone();
+        if let Some(hop) = hop {
+            rescale(&mut plan, hop);
+            planned.iter_mut().for_each(|engine| engine.time = self.config.max_inference_at(hop));
+        }
         plan.sample_rate = host.sample_rate();
         plan.engines = self.config.engines();
         plan.lanes = lanes(&plan, host.channel_count())?;
-        let max_inference = self.slot_time(host, plan.lanes)?;
+        let max_inference = self.slot_time(host, plan.lanes, &planned)?;
         let (latency, allowance) = self.allowed(host, &plan, max_inference)?;
         let slots = latency.iter().map(|l| l.slots).max().unwrap_or(1) as usize + plan.engines;
         let latency = latency.into_iter().take(plan.outputs.len()).collect();
@@ -94,6 +109,20 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         latencies_of(&query, &streams, |index| format!("output `{}`", name(index)))
     }
 
+    /// The streams, as all engines together need them.
+    fn plan(&self) -> SessionPlan {
+        let first = self.first();
+        let mut plan = SessionPlan::new(first.binding.inputs.clone(), first.outputs.clone());
+        for (input, context) in plan.inputs.iter_mut().zip(&self.alignment.contexts) {
+            input.context = *context;
+        }
+        for (index, (output, latency)) in plan.outputs.iter_mut().zip(&self.alignment.latencies).enumerate() {
+            let decay = |m: &Member<B>| m.outputs.get(index).map_or(0, |o| o.decay);
+            (output.latency, output.decay) = (*latency, self.members.iter().map(decay).max().unwrap_or(0));
+        }
+        plan
+    }
+
     fn check_rate(&self, host: f64) -> Result<()> {
         match self.config.sample_rate() {
             Some(model) if (model - host).abs() > 1e-3 => {
@@ -104,19 +133,29 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         }
     }
 
-    /// The worst time of one slot: all lanes, one after the other.
-    fn slot_time(&self, host: &HostConfig, lanes: usize) -> Result<Duration> {
+    /// The worst time of one slot: all lanes, one after the other, of the two engines that may run in it.
+    fn slot_time(&self, host: &HostConfig, lanes: usize, planned: &[Planned]) -> Result<Duration> {
         if self.scheduler.timing() == SchedulerTiming::InCallback {
             return Ok(Duration::ZERO);
         }
-        match self.config.max_inference() {
-            Some(time) => Ok(time * u32::try_from(lanes).unwrap_or(u32::MAX)),
-            None if host.processing_mode() == Mode::Offline => Ok(Duration::ZERO),
-            None => {
-                let right = "the longest that one inference takes: real time cannot be promised without it";
-                Err(Error::config("max_inference", "not set", right))
-            }
+        let offline = host.processing_mode() == Mode::Offline;
+        let named = |(index, planned): (usize, &Planned)| {
+            planned.time(offline).map_err(|e| if index > 0 { e.at(format!("engine {index}")) } else { e })
+        };
+        let mut times: Vec<_> = planned.iter().enumerate().map(named).collect::<Result<_>>()?;
+        if self.swappable {
+            // One and what it is exchanged for.
+            times.extend_from_within(..);
         }
+        times.sort_unstable();
+        let most = if self.has_pairs() { 2 } else { 1 };
+        let time: Duration = times.iter().rev().take(most).sum();
+        Ok(time * u32::try_from(lanes).unwrap_or(u32::MAX))
+    }
+
+    /// Whether two engines ever run in one slot.
+    pub(super) fn has_pairs(&self) -> bool {
+        self.switch_fade > 0 || self.planned.iter().any(|planned| planned.lead_in > 0)
     }
 
     /// Allocates everything and attaches the session.
@@ -131,16 +170,34 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         let histories = histories(&plan, slots, max_block, &latency, &contexts);
         check_memory(&histories, &plan, slots, &latency)?;
         let values: Vec<Vec<f64>> = self.shared.parameters.iter().map(|p| p.current()).collect();
-        let payload = Payload {
+        let parameters: Box<Parameters> = values.iter().map(|v| v.clone().into_boxed_slice()).collect();
+        let answer = Answer {
             hops: (0..plan.outputs.len()).map(|s| self.hop_buffer(&plan, s)).collect(),
-            parameters: values.iter().map(|v| v.clone().into_boxed_slice()).collect(),
-            readings: self.binding.readings.iter().map(|r| vec![0.0; r.len].into_boxed_slice()).collect(),
+            readings: self
+                .first()
+                .binding
+                .readings
+                .iter()
+                .map(|r| vec![0.0; r.len].into_boxed_slice())
+                .collect(),
         };
-        let (crews, emit) = self.crews(&plan, &values, &payload)?;
-        let outputs = outputs(&plan, slots, max_block, &latency);
+        let stage = Arc::new(Stage::new(self.members.iter().map(Member::lead_in)));
+        let (places, emit) = self.places(&plan, &parameters, &answer)?;
+        let hops: Box<[usize]> = plan.outputs.iter().map(|o| o.hop).collect();
+        let ensemble = |places: &Places<B, P>| {
+            let places = places.clone().into_boxed_slice();
+            Ensemble::new(places, stage.clone(), answer.clone(), self.switch_fade, hops.clone())
+        };
+        let ensembles: Vec<_> = places.iter().map(ensemble).collect();
+        let troupe = Troupe::new(plan.clone(), answer.clone(), stage.clone(), places);
+        let payload = Payload { parameters, mix: Mix::default(), outcome: Outcome::default(), answer };
+        let own: Vec<_> = self.members.iter().map(|m| m.plan(&plan)).collect();
+        let outputs = outputs(&plan, &own, slots, max_block, &latency);
         let late = self.late(&plan, &outputs, &values)?;
-        let producer = Producer::new(&histories, vec![payload; slots], crews);
+        let producer = Producer::new(&histories, vec![payload; slots], ensembles);
         let closed = Closed::default();
+        // Fades are measured in samples of output stream 0.
+        let fade_hop = plan.outputs.first().map_or(reference(&plan), |s| s.hop);
         let may_wait = self.config.blocking_ppm() > 0 && host.processing_mode() == Mode::Realtime;
         let bell = may_wait.then(Arc::<Doorbell>::default);
         let ring = producer.ring().clone();
@@ -163,6 +220,8 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             closed: closed.clone(),
             late,
             bypass: bypass(&plan),
+            switcher: Switcher::new(&self.shared.choice, self.switch_fade, fade_hop),
+            stage,
             timing: self.stream_timing(host, &plan, catch_up),
             bell: bell.clone(),
             behind: false,
@@ -177,6 +236,8 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             latency,
             tail: streams.outputs.iter().map(|o| o.tail).collect(),
             slots,
+            hop: reference(&plan),
+            hop_choice: None,
             lanes: plan.lanes,
             engines: plan.engines,
             max_inference,
@@ -185,31 +246,65 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             admission: attachment.admission(),
         };
         let audio = Audio::new(Box::new(streams), home);
-        self.running.push(Running::new(attachment, ring, closed, bell, owner));
+        self.running.push(Running::new(attachment, ring, closed, bell, owner, troupe));
         Ok(Prepared { audio, report })
     }
 
+    /// Two places for every engine, of which the first is taken; for each engine at once.
     #[allow(clippy::type_complexity, reason = "two halves of one split")]
-    fn crews(
-        &mut self,
+    fn places(
+        &self,
         plan: &SessionPlan,
-        values: &[Vec<f64>],
-        payload: &Payload,
+        parameters: &Parameters,
+        answer: &Answer,
+    ) -> Result<(Vec<Places<B, P>>, P::Emit)> {
+        let mut first = None;
+        let mut places: Vec<Places<B, P>> = vec![Vec::new(); plan.engines];
+        for (index, member) in self.members.iter().enumerate() {
+            let named = |e: Error| if index > 0 { e.at(format!("engine {index}")) } else { e };
+            let (crews, emit) = self.crews(member, plan, parameters, answer).map_err(named)?;
+            first = first.or(Some(emit));
+            for (places, crew) in places.iter_mut().zip(crews) {
+                places.extend([Arc::new(Mutex::new(Some(crew))), Arc::default()]);
+            }
+        }
+        let emit = first.ok_or(Error::new(ErrorKind::Internal, "a session without engines"))?;
+        Ok((places, emit))
+    }
+
+    /// A model's crews, one for each engine at once.
+    #[allow(clippy::type_complexity, reason = "two halves of one split")]
+    pub(super) fn crews(
+        &self,
+        member: &Member<B>,
+        plan: &SessionPlan,
+        parameters: &Parameters,
+        answer: &Answer,
     ) -> Result<(Vec<Crew<EngineOf<B>, P::Worker>>, P::Emit)> {
-        let (parts, emit) = self.processor.split(plan)?;
+        let own = member.plan(plan);
+        let (parts, emit) = self.processor.split(&own)?;
         if parts.len() != plan.engines * plan.lanes {
             let right = format!("{} engines of {} lanes each need their own", plan.engines, plan.lanes);
             return Err(Error::config("processor parts", parts.len(), right));
         }
-        let again = self.model.internal_state() == InternalState::Inside || self.processor.is_stateful();
-        let layout = Arc::new(Layout::new(self.binding.clone(), plan, self.config.pre_roll(), again));
+        for (stream, hops) in answer.hops.iter().enumerate() {
+            let len = self.processor.hop_len(&own, stream);
+            if len != hops.len() {
+                let right = format!("{}, as for the session's first engine", hops.len());
+                return Err(Error::config("processor hop_len", len, right));
+            }
+        }
+        let first = self.first();
+        let layout = Layout::new(member.binding.clone(), &own, member.config.pre_roll(), member.is_closed)
+            .among(member.parameters_in(first), member.readings_in(first), self.alignment.cuts(member)?);
+        let layout = Arc::new(layout);
         let mut parts = parts.into_iter();
         let mut crews = Vec::with_capacity(plan.engines);
         for _ in 0..plan.engines {
-            let engines = crew::engines(&*self.model, &self.binding, plan.lanes, &mut self.spare)?;
+            let engines = member.engines(plan.lanes)?;
             let parts = parts.by_ref().take(plan.lanes).collect();
             let mut crew = Crew::new(engines, parts, layout.clone())?;
-            crew.make_ready(self.config.warm_up(), values, payload)?;
+            crew.make_ready(member.config.warm_up(), parameters, answer)?;
             crews.push(crew);
         }
         Ok((crews, emit))
@@ -217,8 +312,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
 
     /// Whether anything goes on from hop to hop: then a hop whose time has passed may still be worth running.
     fn remembers(&self) -> bool {
-        let inside = self.model.internal_state() == InternalState::Inside;
-        inside || self.processor.is_stateful() || !self.binding.states.is_empty()
+        self.members.iter().any(Member::remembers)
     }
 
     /// What hands the streams out, and what is heard where they are late.
@@ -278,6 +372,18 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             max_catch_up: catch_up as u64,
         }
     }
+}
+
+/// Samples of a hop of the reference stream.
+fn reference(plan: &SessionPlan) -> usize {
+    plan.inputs.first().or(plan.outputs.first()).map_or(1, |s| s.hop)
+}
+
+/// All streams at another hop of the reference stream.
+fn rescale(plan: &mut SessionPlan, hop: usize) {
+    let reference = reference(plan) as u128;
+    let streams = plan.inputs.iter_mut().chain(&mut plan.outputs);
+    streams.for_each(|s| s.hop = (s.hop as u128 * hop as u128 / reference) as usize);
 }
 
 /// The fewest samples between a submission and the callback that needs its output, as the scheduler's admission counts it
@@ -342,13 +448,19 @@ fn histories(
 }
 
 /// The output rings: each keeps the hops between the one going out and the newest that can have come in.
-fn outputs(plan: &SessionPlan, slots: usize, max_block: usize, latency: &[Latency]) -> Box<[Output]> {
+fn outputs(
+    plan: &SessionPlan,
+    own: &[SessionPlan],
+    slots: usize,
+    max_block: usize,
+    latency: &[Latency],
+) -> Box<[Output]> {
     let hop_in = plan.inputs.first().or(plan.outputs.first()).map_or(1, |s| s.hop).max(1);
     let ring = |(s, l): (&StreamPlan, &Latency)| {
         let block = (max_block * s.hop).div_ceil(hop_in);
         let hops = (l.zero_fill() as usize + block).div_ceil(s.hop) + slots + 1;
         let output = Output::new(s.channels * plan.lanes, s.hop, l.zero_fill(), l.samples, hops);
-        output.with_tail(l.samples + receptive_field(plan, s) + s.decay)
+        output.with_tail(l.samples + receptive_field(own, s) + s.decay)
     };
     plan.outputs.iter().zip(latency).map(ring).collect()
 }
@@ -359,10 +471,10 @@ fn bypass(plan: &SessionPlan) -> Bypass {
 }
 
 /// The most samples of an output stream that one sample of any input can reach, after itself: an engine may look at any sample of
-/// its window for any sample of its hop.
-fn receptive_field(plan: &SessionPlan, output: &StreamPlan) -> u64 {
+/// its window for any sample of its hop. `own`: the engines' windows, apart from what they wait for each other, which is latency.
+fn receptive_field(own: &[SessionPlan], output: &StreamPlan) -> u64 {
     let of_input = |s: &StreamPlan| ((s.window() - 1) as u64 * output.hop as u64).div_ceil(s.hop as u64);
-    plan.inputs.iter().map(of_input).max().unwrap_or(0)
+    own.iter().flat_map(|plan| &plan.inputs).map(of_input).max().unwrap_or(0)
 }
 
 /// Per output stream: whether an input stream of the same number, hop and channels exists, which may be heard in its place.

@@ -6,6 +6,7 @@ use anira_traits::{Admission, Backend, PrePostProcessor, Scheduler};
 
 use super::EngineOf;
 use super::audio::Audio;
+use super::hop::HopChoice;
 use crate::latency::Latency;
 
 /// A prepared session: the audio thread's half, and what the host may want to know.
@@ -28,6 +29,10 @@ pub struct PrepareReport {
     pub tail: Vec<u64>,
     /// Slots in the ring, spares for resets included.
     pub slots: usize,
+    /// Samples of the reference stream that one inference consumes.
+    pub hop: usize,
+    /// How that hop was chosen, where the configuration has a [range](crate::HopRange).
+    pub hop_choice: Option<HopChoice>,
     /// How often the model runs per hop: once per group of the host's channels.
     pub lanes: usize,
     /// Engines that may run at once.

@@ -10,14 +10,15 @@ use anira_traits::{Attachment, Backend, Error, ErrorKind, PrePostProcessor, Resu
 
 use super::EngineOf;
 use super::audio::State;
-use super::crew::Crew;
+use super::ensemble::Ensemble;
 use super::job::Job;
 use super::payload::Payload;
+use super::swap::Troupe;
 
 type AttachmentOf<B, P, S> =
     <S as Scheduler<EngineOf<B>>>::Attachment<Job<EngineOf<B>, <P as PrePostProcessor>::Worker>>;
 
-type RingOf<B, P> = Ring<Payload, Crew<EngineOf<B>, <P as PrePostProcessor>::Worker>>;
+pub(super) type RingOf<B, P> = Ring<Payload, Ensemble<EngineOf<B>, <P as PrePostProcessor>::Worker>>;
 
 /// Between looks of [`Running::quiesce`].
 const LOOK: Duration = Duration::from_micros(200);
@@ -44,6 +45,8 @@ pub(super) struct Running<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf
     bell: Option<Arc<Doorbell>>,
     /// Where the audio half's memory comes back when it is dropped.
     home: rtrb::Consumer<Box<State<B, P, S>>>,
+    /// Its engines.
+    pub(super) troupe: Troupe<B, P>,
     origin: Origin,
 }
 
@@ -54,8 +57,13 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Running<B, P, S
         closed: Closed,
         bell: Option<Arc<Doorbell>>,
         home: rtrb::Consumer<Box<State<B, P, S>>>,
+        troupe: Troupe<B, P>,
     ) -> Self {
-        Self { attachment, ring, closed, bell, home, origin: Origin::here() }
+        Self { attachment, ring, closed, bell, home, troupe, origin: Origin::here() }
+    }
+
+    pub(super) fn ring(&self) -> Arc<RingOf<B, P>> {
+        self.ring.clone()
     }
 
     /// Whether the audio half has been dropped.
@@ -65,7 +73,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Running<B, P, S
 
     /// Whether this process is a fork of the one that prepared it: then no thread is in it, or ever will be, and engines may have
     /// had threads that their end would wait for. So nothing of it is freed.
-    fn is_inherited(&self) -> bool {
+    pub(super) fn is_inherited(&self) -> bool {
         self.origin != Origin::here()
     }
 

@@ -1,10 +1,11 @@
 //! What the audio thread does in a callback: [`Streams`] takes blocks in, submits hops, collects results, hands blocks out.
 
-#![deny(clippy::indexing_slicing)]
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use anira_realtime::RealtimeContext;
 use anira_scheduler::ring::{Collected, Producer};
 use anira_scheduler::{Doorbell, clock};
 use anira_traits::{EmitPart, Engine, Forecast, Head, Mode, PrePostProcessor, Submit};
@@ -12,14 +13,15 @@ use anira_traits::{EmitPart, Engine, Forecast, Head, Mode, PrePostProcessor, Sub
 use super::audio::{Fault, Status};
 use super::bypass::Bypass;
 use super::control::Shared;
-use super::crew::Crew;
-use super::late::{Late, Material};
+use super::ensemble::Ensemble;
+use super::late::{Heard, Late, Material};
 use super::output::Output;
 use super::pace::Pace;
 use super::parameter::Values;
 use super::patience::Patience;
 use super::payload::Payload;
 use super::running::Closed;
+use super::switcher::{Stage, Switcher};
 use crate::block::{Sink, Source};
 
 /// How often a callback that may wait looks for results before it sleeps: some microseconds.
@@ -27,7 +29,7 @@ const SPINS: u32 = 64;
 
 /// Everything that the audio thread owns of a session.
 pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
-    pub(super) producer: Producer<Payload, Crew<E, P::Worker>>,
+    pub(super) producer: Producer<Payload, Ensemble<E, P::Worker>>,
     pub(super) submit: S,
     pub(super) emit: P::Emit,
     pub(super) inputs: Box<[Input]>,
@@ -37,6 +39,8 @@ pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
     pub(super) closed: Closed,
     pub(super) late: Late,
     pub(super) bypass: Bypass,
+    pub(super) switcher: Switcher,
+    pub(super) stage: Arc<Stage>,
     pub(super) timing: Timing,
     /// Rung by workers that hand a slot back; there is one if callbacks may wait.
     pub(super) bell: Option<Arc<Doorbell>>,
@@ -94,6 +98,12 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
 
     pub(super) fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// What every call of the audio thread's is to RealtimeSanitizer, until the value is dropped. Rendering promises nothing.
+    #[inline]
+    pub(super) fn realtime(&self) -> Option<RealtimeContext> {
+        (self.timing.mode == Mode::Realtime).then(RealtimeContext::enter)
     }
 
     pub(super) fn latency(&self, stream: usize) -> Option<u64> {
@@ -214,20 +224,23 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     fn submit_one(&mut self, now: u64) -> bool {
         self.take_parameters();
         self.shared.telemetry.count_submitted();
+        self.switcher.settle(&self.shared.choice, &self.stage);
         if !self.may_wait() && self.pace.gives_up(self.producer.next_hop()) {
-            self.producer.forgo();
-            self.shared.telemetry.count_dropped(1);
+            self.forgo();
             return false;
         }
         let times = self.times(now);
         loop {
-            let parameters = &self.parameters;
+            // Within the loop: a result that is collected there may change who is heard.
+            let (parameters, mix) = (&self.parameters, self.switcher.mix());
             let sent = self.producer.submit(times, |payload| {
+                payload.mix = mix;
                 for (slot, values) in payload.parameters.iter_mut().zip(parameters) {
                     slot.iter_mut().zip(&values.now).for_each(|(to, from)| *to = *from);
                 }
             });
             if sent {
+                self.switcher.go_on(&self.shared.choice);
                 return true;
             }
             // Every slot is taken. Finished ones may be had back; offline it is worth waiting for.
@@ -237,13 +250,20 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                 continue;
             }
             if !self.may_wait() {
-                self.producer.forgo();
-                self.shared.telemetry.count_dropped(1);
+                self.forgo();
                 return false;
             }
             self.submit.submitted(self.forecast(clock::now()));
             self.submit.assist();
         }
+    }
+
+    /// The next hop is not run at all.
+    fn forgo(&mut self) {
+        self.producer.forgo();
+        // Time goes on, for a fade as well.
+        self.switcher.go_on(&self.shared.choice);
+        self.shared.telemetry.count_dropped(1);
     }
 
     fn take_parameters(&mut self) {
@@ -290,10 +310,12 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                         self.pace.arrived(hop, output.is_due(hop));
                     }
                     let Some(payload) = ready.payload() else { return };
-                    for (stream, (output, data)) in self.outputs.iter_mut().zip(&payload.hops).enumerate() {
+                    self.switcher.collected(&payload.mix, payload.outcome, &self.shared.choice);
+                    let answer = &payload.answer;
+                    for (stream, (output, data)) in self.outputs.iter_mut().zip(&answer.hops).enumerate() {
                         output.emit(stream, hop, Some(data), &mut self.emit);
                     }
-                    for (reading, values) in self.shared.readings.iter().zip(&payload.readings) {
+                    for (reading, values) in self.shared.readings.iter().zip(&answer.readings) {
                         reading.publish(values);
                     }
                 }
@@ -303,7 +325,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
 
     /// Takes in as much silence as belongs to the next `frames` samples of output stream 0, and hands them out.
     pub(super) fn flush(&mut self, block: &mut (impl Sink + ?Sized), start: usize, frames: usize) -> Status {
-        let due = self.outputs.first().map(|o| (o.hop as u128, o.handed as u128 + frames as u128));
+        let due = self.outputs.first().map(|o| (o.hop.max(1) as u128, o.handed as u128 + frames as u128));
         for stream in 0..self.inputs.len() {
             let (Some((hop_out, due)), Some(input)) = (due, self.inputs.get(stream)) else { break };
             let due = (due * input.hop as u128).div_ceil(hop_out) as u64;
@@ -363,7 +385,8 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             self.wait_for(stream, needed);
         }
         let telemetry = &self.shared.telemetry;
-        let material = Material { history: &self.producer, parameters: &self.parameters, telemetry };
+        let history = Heard(&self.producer);
+        let material = Material { history: &history, parameters: &self.parameters, telemetry };
         let Some(output) = self.outputs.get_mut(stream) else { return Status::default() };
         if block.channels() != channels {
             (0..block.channels()).for_each(|c| block.silence(c, start, frames));
@@ -444,6 +467,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         self.emit.reset();
         self.late.reset();
         self.bypass.reset();
+        self.switcher.reset(&self.shared.choice, &self.stage);
         // An inference that runs now is not waited for: what is late behind it is not the model's doing.
         self.behind = self.producer.has_stragglers();
         self.dropping = false;

@@ -17,24 +17,34 @@ const BACKENDS: [&str; 4] =
 
 /// A backend, wherever it stands: it knows the traits, and its tests run the conformance kit.
 const fn backend(name: &'static str) -> Arrows {
-    Arrows { name, normal: &["anira-traits"], tests: &["anira-conformance", "anira-tests"] }
+    Arrows { name, normal: &["anira-traits"], tests: &["anira-conformance", "anira-realtime", "anira-tests"] }
 }
 
 /// The whole map. docs/architecture.md draws it and says why.
 const MAP: &[Arrows] = &[
     Arrows { name: "anira-traits", normal: &[], tests: &[] },
-    Arrows { name: "anira-scheduler", normal: &["anira-traits"], tests: &["anira-tests"] },
+    // What watches a callback: any callback, so it knows none of ours.
+    Arrows { name: "anira-realtime", normal: &[], tests: &[] },
+    Arrows { name: "anira-scheduler", normal: &["anira-traits", "anira-realtime"], tests: &["anira-tests"] },
     backend(BACKENDS[0]),
     backend(BACKENDS[1]),
     backend(BACKENDS[2]),
     backend(BACKENDS[3]),
     // For authors of backends, who have the traits and nothing else.
-    Arrows { name: "anira-conformance", normal: &["anira-traits"], tests: &[] },
+    Arrows { name: "anira-conformance", normal: &["anira-traits", "anira-realtime"], tests: &[] },
     // A tool for measuring: it knows nobody, and no library knows it.
     Arrows { name: "anira-intercept", normal: &[], tests: &[] },
     Arrows {
         name: "anira",
-        normal: &["anira-traits", "anira-scheduler", BACKENDS[0], BACKENDS[1], BACKENDS[2], BACKENDS[3]],
+        normal: &[
+            "anira-traits",
+            "anira-realtime",
+            "anira-scheduler",
+            BACKENDS[0],
+            BACKENDS[1],
+            BACKENDS[2],
+            BACKENDS[3],
+        ],
         tests: &["anira-tests"],
     },
     Arrows { name: "anira-cli", normal: &["anira", "anira-intercept"], tests: &["anira-tests"] },
@@ -56,6 +66,7 @@ const MAP: &[Arrows] = &[
     Arrows { name: "anira-test-plugin", normal: &["anira"], tests: &[] },
     // A user of the facade like any other.
     Arrows { name: "anira-bench", normal: &["anira"], tests: &[] },
+    Arrows { name: "anira-audio-path", normal: &["anira"], tests: &[] },
     Arrows { name: "xtask", normal: &[], tests: &[] },
 ];
 

@@ -1,6 +1,7 @@
 //! Text checks that no compiler makes. One file per check; each finds violations that its tests plant.
 
 mod arrows;
+mod calm;
 mod finding;
 mod home;
 mod length;
@@ -22,6 +23,7 @@ use crate::workspace::Workspace;
 /// Checks that look at the text of the files alone.
 const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     unsafety::check,
+    calm::check,
     shim::check,
     length::check,
     unfinished::check,

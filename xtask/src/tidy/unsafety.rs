@@ -8,8 +8,12 @@ use super::tree::{File, Tree};
 const PLACES: &[(&str, &str)] = &[
     ("anira-traits/src/backend.rs", "declares the marker trait `RealtimeSafe`"),
     ("anira-backend-custom/src/bypass.rs", "gives the marker to the bypass, which only copies"),
+    ("anira-backend-custom/src/combine/promise.rs", "gives the marker to combinators of what has it"),
+    ("anira-backend-custom/src/native/engine.rs", "gives the marker to small networks"),
+    ("anira-backend-custom/src/native/lanes/avx2.rs", "the processor's vectors, after asking for them"),
+    ("anira-backend-custom/src/native/lanes/neon.rs", "the processor's vectors, part of every target there"),
+    ("anira-backend-custom/src/either.rs", "hands the marker on to two engines as one"),
     ("anira-backend-torch/src/tensor.rs", "reads and writes LibTorch's own memory in place"),
-    ("anira-backend-torch/tests/memory.rs", "an allocator that counts"),
     ("tests/src/quick.rs", "gives the marker to engines of tests, which stand in for cheap ones"),
     ("anira-backend-onnx/src/onnxruntime/library.rs", "asks a library whether it is ONNX Runtime"),
     ("anira-backend-onnx/src/onnxruntime/raw.rs", "runs without a list of outputs, reads booleans as bytes"),
@@ -17,7 +21,11 @@ const PLACES: &[(&str, &str)] = &[
     ("anira-backend-tflite/src/memory.rs", "sees an engine's bytes as numbers"),
     ("anira-backend-tflite/src/tflite/ffi.rs", "calls TensorFlow Lite's C library"),
     ("anira-backend-tflite/src/litert/ffi.rs", "calls LiteRT's C library"),
-    ("anira-conformance/src/alloc.rs", "an allocator that counts and forwards"),
+    ("anira-realtime/src/alloc.rs", "an allocator that counts and forwards"),
+    ("anira-realtime/src/denormals.rs", "the processor's flush-to-zero bit"),
+    ("anira-realtime/src/sanitizer.rs", "calls RealtimeSanitizer's runtime, in builds that have it"),
+    ("anira-scheduler/src/clock.rs", "reads the C library's clock"),
+    ("tests/tests/syscalls/trace.rs", "asks the kernel what a thread asks of it"),
     ("anira-intercept/src/linux/filter.rs", "installs a filter of system calls, reads what it reports"),
     ("anira-intercept/src/linux/hook.rs", "stands in for functions of the C library"),
     ("anira-intercept/tests/planted.rs", "does what a library in C would, to be counted"),
@@ -29,7 +37,6 @@ const PLACES: &[(&str, &str)] = &[
     ("anira-scheduler/src/system/module.rs", "keeps a module loaded under a thread that did not come back"),
     ("anira-scheduler/src/system/origin.rs", "asks the kernel to hand forks an empty page"),
     ("anira-scheduler/src/ring/", "slots that change their owner by an atomic word"),
-    ("anira-scheduler/src/denormals.rs", "the processor's flush-to-zero bit"),
 ];
 
 /// All findings.

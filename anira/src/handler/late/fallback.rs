@@ -1,13 +1,13 @@
 //! A second, cheaper model that answers inside the callback when the first is late: [`Fallback`].
 
-#![deny(clippy::indexing_slicing)]
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use anira_scheduler::FlushToZero;
+use anira_realtime::FlushToZero;
 use anira_traits::{
     Backend, Engine, Error, HopProcessor, HopWorker, InferenceConfig, InternalState, LoadRequest, Model,
     ModelSource, PrePostProcessor, RealtimeSafe, Result, SessionPlan, Span, StreamPlan, Windows,
@@ -16,8 +16,8 @@ use anira_traits::{
 use super::Material;
 use crate::bind::{Binding, bind};
 use crate::handler::EngineOf;
-use crate::handler::crew::{self, Crew, Layout};
-use crate::handler::payload::{Payload, Planar};
+use crate::handler::crew::{self, Crew, Layout, Parameters, Start};
+use crate::handler::payload::{Answer, Planar};
 use crate::shared;
 
 /// A second model, cheap enough for the callback, that is heard where the first one is late.
@@ -183,21 +183,21 @@ where
             // What the two have of the same name and length is one parameter.
             set.filter(|values| values.len() == own.default.len()).unwrap_or(&own.default).to_vec()
         });
-        let values: Vec<Vec<f64>> = values.collect();
-        let payload = Payload {
+        let parameters: Box<Parameters> = values.map(Vec::into_boxed_slice).collect();
+        let answer = Answer {
             hops: own.outputs.iter().map(|s| Planar::new(s.channels * own.lanes, s.hop)).collect(),
-            parameters: values.iter().map(|v| v.clone().into_boxed_slice()).collect(),
             readings: self.binding.readings.iter().map(|r| vec![0.0; r.len].into_boxed_slice()).collect(),
         };
         let (parts, _) = HopProcessor.split(&own)?;
         let engines = crew::engines(&*self.model, &self.binding, own.lanes, &mut Vec::new())?;
         let mut crew = Crew::new(engines, parts, layout)?;
         // Once: an engine's first inference is seldom its quickest, and this one has the callback's time.
-        crew.make_ready(1, &values, &payload)?;
+        crew.make_ready(1, &parameters, &answer)?;
         let windows = |s: &StreamPlan| Planar::new(s.channels * own.lanes, s.window());
         Ok(Box::new(Running {
             crew,
-            payload,
+            parameters,
+            answer,
             from: from.into_boxed_slice(),
             windows: own.inputs.iter().map(windows).collect(),
             contexts: own.inputs.iter().map(|s| (s.hop, s.context)).collect(),
@@ -211,7 +211,8 @@ where
 
 struct Running<E> {
     crew: Crew<E, HopWorker>,
-    payload: Payload,
+    parameters: Box<Parameters>,
+    answer: Answer,
     /// Per parameter: its number in the session.
     from: Box<[Option<usize>]>,
     windows: Box<[Planar]>,
@@ -234,7 +235,7 @@ impl<E: Engine> Spare for Running<E> {
         if self.answered.is_some_and(|(last, _)| last == hop) {
             return;
         }
-        for (values, from) in self.payload.parameters.iter_mut().zip(&self.from) {
+        for (values, from) in self.parameters.iter_mut().zip(&self.from) {
             let now = from.and_then(|index| material.parameters.get(index)).map(|values| &*values.now);
             if let Some(now) = now.filter(|now| now.len() == values.len()) {
                 values.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
@@ -248,11 +249,12 @@ impl<E: Engine> Spare for Running<E> {
                 channel += 1;
             }
         }
-        let Self { crew, payload, windows, generation, dead, .. } = self;
+        let Self { crew, parameters, answer, windows, generation, dead, .. } = self;
+        let start = Start { generation: *generation, joined: 0 };
         let answered = !*dead && {
             // The callback's thread is not ours: its control register is put back as it was.
             let _denormals = FlushToZero::new();
-            let run = || crew.run(*generation, payload, Kept(windows), |_| ()).is_ok();
+            let run = || crew.run(start, parameters, answer, Kept(windows), |_| ()).is_ok();
             // An engine that panics breaks its promise; it must not take the host with it.
             catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
                 *dead = true;
@@ -266,7 +268,7 @@ impl<E: Engine> Spare for Running<E> {
     fn hop(&self, stream: usize, channel: usize) -> &[f32] {
         match self.answered {
             Some((_, true)) => {
-                self.payload.hops.get(stream).and_then(|h| h.channel(channel)).unwrap_or_default()
+                self.answer.hops.get(stream).and_then(|h| h.channel(channel)).unwrap_or_default()
             }
             _ => &[],
         }

@@ -4,7 +4,7 @@
 //! will be late, so there is nothing to fade with); when results are back, the two are cross-faded. Time never slips: sample
 //! n of the stream is sample n, or something in its place.
 
-#![deny(clippy::indexing_slicing)]
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
 
 mod fallback;
 mod stand_in;
@@ -31,9 +31,12 @@ pub(super) trait History {
     fn read(&self, stream: usize, channel: usize, start: i64, target: &mut [f32]);
 }
 
-impl<T, X> History for Producer<T, X> {
+/// The history of a ring, borrowed: what is borrowed frees nothing, and the table of its methods holds nothing that would.
+pub(super) struct Heard<'a, T, X>(pub(super) &'a Producer<T, X>);
+
+impl<T, X> History for Heard<'_, T, X> {
     fn read(&self, stream: usize, channel: usize, start: i64, target: &mut [f32]) {
-        Producer::read(self, stream, channel, start, target);
+        self.0.read(stream, channel, start, target);
     }
 }
 

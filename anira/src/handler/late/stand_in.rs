@@ -1,6 +1,6 @@
 //! What stands in for the model: [`StandIn`].
 
-#![deny(clippy::indexing_slicing)]
+#![deny(clippy::indexing_slicing, clippy::panic, clippy::unreachable)]
 
 use std::sync::Arc;
 
