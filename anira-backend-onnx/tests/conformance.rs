@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use anira_backend_onnx::signature;
 use anira_conformance::{CountingAllocator, Specimen, conformance_tests};
 use anira_traits::{InferenceConfig, InputTensor, Layout, ModelSource, OutputTensor, TensorData};
+#[cfg(feature = "onnxruntime")]
+use support::picking_model;
 use support::{fixture, npy, root};
 
 #[global_allocator]

@@ -190,10 +190,20 @@ mod system {
 
     use crate::sync::thread;
 
-    pub(super) type Handle = thread::JoinHandle<()>;
+    #[derive(Debug)]
+    pub(super) struct Handle(thread::JoinHandle<()>);
 
     pub(super) fn start(stack_size: usize, body: Box<dyn FnOnce() + Send>) -> io::Result<Handle> {
-        thread::Builder::new().stack_size(stack_size).spawn(body)
+        thread::Builder::new().stack_size(stack_size).spawn(body).map(Handle)
+    }
+
+    impl Handle {
+        pub(super) fn join(self) {
+            let _ = self.0.join();
+        }
+
+        /// A handle that is dropped is detached.
+        pub(super) fn detach(self) {}
     }
 
     pub(super) fn name_this_thread(_name: &str) {}
