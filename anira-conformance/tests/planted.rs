@@ -18,7 +18,7 @@ fn config() -> InferenceConfig {
         .input(InputTensor::state("gain", "peak").initial([1.0]).shape([1]))
         .output(OutputTensor::stream("y", N).shape([1, N]))
         .output(OutputTensor::state("peak").shape([1]));
-    builder.build().unwrap()
+    builder.build().unwrap_or_else(|error| unreachable!("{error}"))
 }
 
 fn specimen(name: &str, a: f32, b: f32) -> Specimen {

@@ -197,8 +197,8 @@ mod tests {
 
     #[test]
     fn the_count_goes_round() {
-        let handover = Handover { offered: AtomicU64::new(u64::MAX & !0xff), played: AtomicU64::new(0) };
-        let mut seen = Offer(u64::MAX & !0xff);
+        let handover = Handover { offered: AtomicU64::new(!0xff), played: AtomicU64::new(0) };
+        let mut seen = Offer(!0xff);
         handover.play(seen, 1);
         assert!(handover.is_free(0, 1));
         handover.offer(0, 1 - handover.side(0));

@@ -99,7 +99,8 @@ mod tests {
 
     fn taken(mailbox: &Mailbox) -> Option<Vec<u64>> {
         let mut value = vec![0; mailbox.len()];
-        mailbox.take(|i, word| value[i] = word).then_some(value)
+        let mut put = |i: usize, word| value.get_mut(i).into_iter().for_each(|v| *v = word);
+        mailbox.take(&mut put).then_some(value)
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl Conv1d {
         for (field, value) in [("padding", self.padding.0), ("padding", self.padding.1)] {
             extent(field, value.max(1))?;
         }
-        if self.inputs % self.groups != 0 || self.outputs % self.groups != 0 {
+        if !self.inputs.is_multiple_of(self.groups) || !self.outputs.is_multiple_of(self.groups) {
             let text = format!(
                 "is {}; a divisor of {} inputs and {} outputs",
                 self.groups, self.inputs, self.outputs

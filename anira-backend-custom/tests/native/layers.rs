@@ -150,7 +150,7 @@ fn random_stack(seed: u64, layers: usize) {
                 twin.conv(&mut dice, from, outputs, kernel, dilation, 1)
             }
             3 => {
-                let groups = if width % 2 == 0 { 2 } else { width };
+                let groups = if width.is_multiple_of(2) { 2 } else { width };
                 let outputs = groups * (1 + dice.below(4));
                 twin.conv(&mut dice, from, outputs, 3, 2, groups)
             }
@@ -158,7 +158,7 @@ fn random_stack(seed: u64, layers: usize) {
                 let curve = &CURVES[dice.below(CURVES.len())];
                 twin.activate(from, curve)
             }
-            6 if width % 2 == 0 => twin.gate(from, &Activation::Tanh, &Activation::Sigmoid),
+            6 if width.is_multiple_of(2) => twin.gate(from, &Activation::Tanh, &Activation::Sigmoid),
             7 => {
                 let (a, b) = (dice.below(width), from);
                 let channels = 1 + dice.below(width - a);

@@ -47,12 +47,20 @@ pub unsafe extern "C" fn plugin_process(
 
 /// Samples of latency.
 #[unsafe(no_mangle)]
+#[allow(
+    clippy::borrowed_box,
+    reason = "the caller has the address of the outer box, which is one pointer long"
+)]
 pub extern "C" fn plugin_latency(plugin: &Box<dyn Instance>) -> u64 {
     plugin.latency()
 }
 
 /// Hops that came back so far.
 #[unsafe(no_mangle)]
+#[allow(
+    clippy::borrowed_box,
+    reason = "the caller has the address of the outer box, which is one pointer long"
+)]
 pub extern "C" fn plugin_returned(plugin: &Box<dyn Instance>) -> u64 {
     plugin.returned()
 }

@@ -27,8 +27,10 @@ const ROUNDS: usize = 120;
 pub struct Case {
     /// What is special about it.
     pub name: String,
-    run: Box<dyn Fn(&mut Watch<'_>)>,
+    run: Play,
 }
+
+type Play = Box<dyn Fn(&mut Watch<'_>)>;
 
 impl Case {
     fn new(name: impl Into<String>, run: impl Fn(&mut Watch<'_>) + 'static) -> Self {
@@ -58,7 +60,7 @@ pub fn matrix() -> Vec<Case> {
         for (blocks, host, usual) in hosts() {
             for channels in [1, 2, 5] {
                 let name = format!("{idle}, {blocks}, {channels} channels");
-                let host = host.clone().channels(channels);
+                let host = host.channels(channels);
                 cases.push(Case::new(name, move |watch| {
                     let told = play(answers(|| Ok(())), &host, usual, policy, watch);
                     assert!(told.telemetry().done > 0 && told.reading("peak").is_some());
@@ -170,7 +172,7 @@ fn drop_watched<T>(audio: T, what: &str, watch: &mut Watch<'_>) {
 }
 
 /// Engines that do not do what they should.
-fn troubled(policy: IdlePolicy) -> Vec<(&'static str, Box<dyn Fn(&mut Watch<'_>)>)> {
+fn troubled(policy: IdlePolicy) -> Vec<(&'static str, Play)> {
     let host = || HostConfig::varying(48_000.0, 100).channels(2);
     vec![
         (

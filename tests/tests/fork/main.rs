@@ -1,6 +1,7 @@
 //! A process that forks while sessions play: what was made before is silent in the child and says so, nothing there waits for threads
 //! that are not, and what is made there plays. The parent notices nothing.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 #![cfg(target_os = "linux")]
 
 mod child;

@@ -174,7 +174,7 @@ fn two_that_cannot_keep_up_together_are_refused_unless_they_never_run_together()
 fn numbers_beyond_sense_are_refused() {
     let voice = Voice::new(64, 1.0, 1);
     refused(
-        builder(&[voice.clone()], (1 << 20) + 1).build(),
+        builder(std::slice::from_ref(&voice), (1 << 20) + 1).build(),
         ErrorKind::Config,
         &["switch_fade", "1048577", "1048576"],
     );

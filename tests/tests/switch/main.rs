@@ -1,5 +1,7 @@
 //! Several engines in one session: flips between them, cross-fades, priming, engines that fail, engines that are exchanged.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod build;
 mod exact;
 mod failing;

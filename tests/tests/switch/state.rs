@@ -46,7 +46,7 @@ where
         if k == 3 || k == back {
             assert!(audio.set_engine(usize::from(k == 3)).is_ok());
         }
-        let mut block = vec![1.0f32; HOP];
+        let mut block = [1.0f32; HOP];
         assert!(audio.process(&mut [&mut block[..]]).is_ok());
         heard.push(block[0]);
     }

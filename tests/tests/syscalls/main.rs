@@ -1,5 +1,6 @@
 //! What the audio thread asks of the kernel in ten thousand callbacks: nothing, or the one futex call that the idle policy names;
 //! and no page fault, from the first callback on.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 #![cfg(target_os = "linux")]
 
 mod trace;

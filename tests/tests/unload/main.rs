@@ -2,6 +2,7 @@
 //!
 //! Each test has a process of its own, for some of them end it, and all look at what a process has.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 #![cfg(target_os = "linux")]
 
 mod engines;
@@ -19,12 +20,15 @@ const BLOCK: usize = 256;
 
 /// A host's audio thread: it outlives the plugin, as one does, and with it all that the plugin left among its thread-locals.
 struct Host {
-    sessions: Sender<(Session, usize, Sender<(Session, Vec<f32>)>)>,
+    sessions: Sender<Order>,
 }
+
+/// A session, the blocks that it is to play, and who gets it back with what came out.
+type Order = (Session, usize, Sender<(Session, Vec<f32>)>);
 
 impl Host {
     fn new() -> Self {
-        let (sessions, work) = channel::<(Session, usize, Sender<(Session, Vec<f32>)>)>();
+        let (sessions, work) = channel::<Order>();
         std::thread::spawn(move || {
             for (mut session, blocks, back) in work {
                 let mut samples: Vec<f32> = (1..=blocks * BLOCK).map(|n| n as f32).collect();

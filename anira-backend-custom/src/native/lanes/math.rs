@@ -7,8 +7,10 @@ const END: f32 = 8.3;
 
 /// tanh(x) = x · P(x²) / Q(x²) up to [`END`]: a fit of the least greatest error (8e-9 in exact arithmetic), by repeated
 /// weighted least squares in double precision. What is left is the rounding of single precision.
+#[allow(clippy::excessive_precision, reason = "as they were fitted")]
 const P: [f32; 5] =
     [0.999_999_956_766, 0.134_191_267_6, 3.541_268_775e-3, 2.138_216_526_8e-5, 1.447_864_730_4e-8];
+#[allow(clippy::excessive_precision, reason = "as they were fitted")]
 const Q: [f32; 5] = [1.0, 0.467_524_424_27, 2.604_962_101_3e-2, 3.361_197_602_1e-4, 8.224_625_811e-7];
 
 /// The hyperbolic tangent, within [-1, 1]. NaN stays NaN.

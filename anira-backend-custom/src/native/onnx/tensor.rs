@@ -99,7 +99,7 @@ impl Constant {
 }
 
 fn whole_bytes(raw: &[u8], size: usize) -> Result<()> {
-    if raw.len() % size == 0 {
+    if raw.len().is_multiple_of(size) {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Model, format!("has {} bytes; a multiple of {size}", raw.len())))
