@@ -225,7 +225,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             timing: self.stream_timing(host, &plan, catch_up),
             bell: bell.clone(),
             behind: false,
-            pace: Pace::new(catch_up as u64 + 1),
+            pace: Pace::new(catch_up as u64 + 1, memory(host, &plan, max_inference)),
             dropping: false,
             reference: 0,
             last_block: 0,
@@ -401,6 +401,25 @@ fn deadline(block: BlockSize, hop: usize, zero_fill: usize) -> usize {
         BlockSize::Varying { max, .. } => (zero_fill + 2).saturating_sub(hop + max),
     }
 }
+
+/// How many results on time make a stream forget those that were late ([`Pace`]). One; but engines that hardly rest make up for
+/// nothing, and where blocks do not divide hops one phase of theirs may be late for ever: a whole round of phases, then.
+fn memory(host: &HostConfig, plan: &SessionPlan, max_inference: Duration) -> u64 {
+    let hop = plan.inputs.first().or(plan.outputs.first()).map_or(1, |s| s.hop);
+    let share = max_inference.as_secs_f64() * host.sample_rate() / (hop * plan.engines.max(1)) as f64;
+    match host.block_size() {
+        BlockSize::Fixed(block) if share >= HARDLY_RESTS => {
+            (block / gcd(block, hop)).clamp(1, LONG_MEMORY) as u64
+        }
+        _ => 1,
+    }
+}
+
+/// The share of its time from which on an engine hardly rests: it needs more than 20 hops to make up for one.
+const HARDLY_RESTS: f64 = 0.95;
+
+/// Rounds of phases are longer than this only where hardly a sample of each is late.
+const LONG_MEMORY: usize = 256;
 
 fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a.max(1) } else { gcd(b, a % b) }

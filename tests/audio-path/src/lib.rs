@@ -46,6 +46,7 @@ entries! {
     set_parameter(audio: &mut Pooled, index: usize, values: &[f64]) -> Status { audio.set_parameter(index, values) }
     parameter_index(audio: &Pooled, name: &str) -> Option<usize> { audio.parameter_index(name) }
     set_bypass(audio: &mut Pooled, bypass: bool) -> () { audio.set_bypass(bypass) }
+    set_engine(audio: &mut Pooled, engine: usize) -> Status { audio.set_engine(engine) }
     latency(audio: &Pooled, stream: usize) -> Option<u64> { audio.latency(stream) }
     tail(audio: &Pooled, stream: usize) -> Option<u64> { audio.tail(stream) }
     end(audio: Pooled) -> () { drop(audio) }

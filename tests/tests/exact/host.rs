@@ -58,6 +58,8 @@ pub(crate) struct Virtual<B: Backend> {
     stalled: u128,
     /// Results that came late one after the other, and the hop from which on they count.
     late_results: (u64, u64),
+    /// Results on time since the last late one, and how many of them make it forgotten.
+    on_time_results: (u64, u64),
 }
 
 impl<B: Backend> Virtual<B> {
@@ -108,6 +110,7 @@ impl<B: Backend> Virtual<B> {
             free: vec![0; engines],
             stalled: 0,
             late_results: (0, 0),
+            on_time_results: (0, 1),
             _handler: handler,
             audio,
             control,
@@ -115,7 +118,19 @@ impl<B: Backend> Virtual<B> {
             report,
         };
         session.inference = session.units(session.report.max_inference);
+        session.on_time_results.1 = session.round_of_phases(host);
         session
+    }
+
+    /// With engines that hardly rest, late results are remembered until a hop of each phase was on time.
+    fn round_of_phases(&self, host: &HostConfig) -> u64 {
+        let hop = self.inputs.first().map_or(1, |input| input.0);
+        let share = self.report.max_inference.as_secs_f64() * host.sample_rate();
+        let BlockSize::Fixed(block) = host.block_size() else { return 1 };
+        if share < 0.95 * (hop * self.free.len()) as f64 {
+            return 1;
+        }
+        (1..=256).find(|n| n * hop % block == 0).unwrap_or(256) as u64
     }
 
     fn units(&self, time: Duration) -> u128 {
@@ -148,6 +163,7 @@ impl<B: Backend> Virtual<B> {
         assert!(!self.driver.run_one(), "a reset takes back what nobody has begun");
         (self.now, self.pushed, self.submitted, self.stalled) = (0, 0, 0, 0);
         self.late_results = (0, 0);
+        self.on_time_results.0 = 0;
         self.handed.fill(0);
         self.free.fill(0);
         self.queue.clear();
@@ -274,6 +290,7 @@ impl<B: Backend> Virtual<B> {
             if self.late_results.0 > 1 {
                 // One hop less for the engines; what was submitted before may still come late.
                 self.late_results = (0, self.submitted + 1);
+                self.on_time_results.0 = 0;
                 self.lost.insert(self.submitted);
             } else {
                 self.queue.push_back((self.submitted, self.now));
@@ -298,12 +315,18 @@ impl<B: Backend> Virtual<B> {
         }
     }
 
-    /// More than one result in a row that comes after its first sample was due costs the next hop.
+    /// More than one result that comes after its first sample was due, and is not forgotten, costs the next hop.
     fn note_result(&mut self, hop: u64) {
         let due = self.zero_fill(0) + hop * self.outputs[0].0 as u64;
         let (late, from) = self.late_results;
         if hop >= from {
-            self.late_results.0 = if self.handed[0] > due { late + 1 } else { 0 };
+            self.on_time_results.0 = if self.handed[0] > due { 0 } else { self.on_time_results.0 + 1 };
+            let (on_time, memory) = self.on_time_results;
+            self.late_results.0 = match on_time {
+                0 => late + 1,
+                _ if on_time >= memory => 0,
+                _ => late,
+            };
         }
     }
 
