@@ -14,6 +14,7 @@ mod apart;
 pub mod callback;
 mod gate;
 mod late;
+#[cfg(feature = "rten")]
 pub mod matrix;
 mod quick;
 pub mod twin;

@@ -47,6 +47,7 @@ impl Axes {
 
 /// What an input tensor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "onnx"), allow(dead_code, reason = "only ONNX files have states as tensors"))]
 pub(crate) enum InputPort {
     /// The network's stream of this number.
     Stream(usize, Axes),
@@ -58,6 +59,7 @@ pub(crate) enum InputPort {
 
 /// What an output tensor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "onnx"), allow(dead_code, reason = "only ONNX files have states as tensors"))]
 pub(crate) enum OutputPort {
     /// The network's output of this number.
     Stream(usize, Axes),
