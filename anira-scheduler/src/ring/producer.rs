@@ -199,6 +199,14 @@ impl<T, X> Producer<T, X> {
         }
     }
 
+    /// Whether samples of the next hop itself were [skipped](Self::skip), in any stream: what an engine made of it would be no
+    /// answer to what was played.
+    #[must_use]
+    pub fn has_gap(&self) -> bool {
+        let begins = |cursor: &Cursor| cursor.base + self.hop * cursor.shape.hop as u64;
+        self.streams.iter().any(|cursor| begins(cursor) < cursor.origin)
+    }
+
     /// Reads back `len` samples of one channel, from sample `start` of this generation on: silence before its begin, and where
     /// the history no longer reaches.
     pub fn read(&self, stream: usize, channel: usize, start: i64, target: &mut [f32]) {

@@ -219,13 +219,17 @@ fn samples_that_found_no_room_are_silence_and_time_goes_on() {
     push(&mut producer, 1.0);
     producer.skip(0, 2);
     push(&mut producer, 3.0);
-    for right in [[0.0, 0.0, 0.0, 0.0], [0.0; 4], [0.0, 0.0, 3.0, 3.0]] {
+    for (right, has_gap) in [([0.0; 4], true), ([0.0; 4], true), ([0.0, 0.0, 3.0, 3.0], false)] {
+        assert_eq!(producer.has_gap(), has_gap);
         assert!(producer.submit(Head::default(), |()| ()));
         let mut claim = ring.claim().unwrap();
         let window: Vec<f32> = claim.parts().unwrap().input.span(0, 0).iter().collect();
         assert_eq!(window, right);
         claim.finish(true, false);
     }
+    producer.reset();
+    push(&mut producer, 4.0);
+    assert!(!producer.has_gap(), "a reset begins anew");
 }
 
 #[test]

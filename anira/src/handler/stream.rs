@@ -225,7 +225,9 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         self.take_parameters();
         self.shared.telemetry.count_submitted();
         self.switcher.settle(&self.shared.choice, &self.stage);
-        if !self.may_wait() && self.pace.gives_up(self.producer.next_hop()) {
+        let is_late = !self.may_wait() && self.pace.gives_up(self.producer.next_hop());
+        // Or its samples found no room: an answer to silence in their place would be heard, and be counted as right.
+        if is_late || self.producer.has_gap() {
             self.forgo();
             return false;
         }

@@ -26,7 +26,7 @@ fn settings(hop: usize) -> InferenceConfigBuilder {
     InferenceConfig::builder()
         .input(InputTensor::stream("input", hop))
         .output(OutputTensor::stream("output", hop))
-        .max_inference(Duration::from_micros(20 * hop as u64))
+        .max_inference(Duration::from_micros(19 * hop as u64))
 }
 
 /// The model: half of what came in.
