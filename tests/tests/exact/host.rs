@@ -130,7 +130,7 @@ impl<B: Backend> Virtual<B> {
         if share < 0.95 * (hop * self.free.len()) as f64 {
             return 1;
         }
-        (1..=256).find(|n| n * hop % block == 0).unwrap_or(256) as u64
+        (1..=256).find(|n| (n * hop).is_multiple_of(block)).unwrap_or(256) as u64
     }
 
     fn units(&self, time: Duration) -> u128 {

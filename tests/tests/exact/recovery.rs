@@ -109,7 +109,7 @@ fn stalls_with_several_hops_in_a_callback_cost_their_own_time_and_every_loss_is_
                     session.stall(stall as u64);
                     // A phase that stays late is noticed when it comes again, and again.
                     let round = if percent > 95 {
-                        (1..).find(|n| n * hop % block == 0).unwrap_or(1) * hop
+                        (1..).find(|n| (n * hop).is_multiple_of(block)).unwrap_or(1) * hop
                     } else {
                         0
                     };
