@@ -264,6 +264,7 @@ pub(crate) fn with<T: Task>(engine: Engine, task: T) -> Result<T::Output> {
         Engine::Tflite => task.run(TfLite),
         #[cfg(feature = "litert")]
         Engine::Litert => task.run(LiteRt),
+        #[allow(unreachable_patterns, reason = "with every feature there is no other")]
         other => Err(other.not_built()),
     }
 }

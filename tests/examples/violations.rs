@@ -24,9 +24,12 @@ const ALONE: [&str; 2] = ["rten", "onnxruntime"];
 const BEGIN: &str = "<!-- from here on made by tests/examples/violations.rs -->\n";
 const END: &str = "<!-- up to here -->\n";
 
+/// A network of ours, the published one, and what was published of it, by engine.
+type Network = (&'static str, &'static str, [(&'static str, &'static str); 3]);
+
 /// The networks, ours and the published ones that they are like, and calls of `malloc` that were read from the published bars:
 /// first, second, later. Per cent may be missing.
-const MODELS: [(&str, &str, [(&str, &str); 3]); 3] = [
+const MODELS: [Network; 3] = [
     (
         "amp-hybrid-11k",
         "HNN-11k",
