@@ -141,7 +141,7 @@ fn all_at_once_sound_as_each_alone() {
         };
         thread::Builder::new().name("visitor".into()).spawn_scoped(scope, visitor).unwrap();
         while playing.load(Ordering::SeqCst) > 0 {
-            census.take();
+            census.take(|| pool.snapshot().replaced + Pool::shared().snapshot().replaced);
             thread::sleep(Duration::from_millis(2));
         }
     });

@@ -31,22 +31,25 @@ impl Census {
     }
 
     /// Fails if there are more threads than sessions and hosts account for, and stay. (One that has just been started bears its
-    /// starter's name for a moment.)
-    pub(crate) fn take(&self) {
+    /// starter's name for a moment. `replaced` workers that a busy machine kept for far too long are on their way out, each
+    /// with a successor.)
+    pub(crate) fn take(&self, replaced: impl Fn() -> u64) {
         let mut seen = Count::now();
         for _ in 0..100 {
-            if !self.exceeded(&seen) {
+            if !self.exceeded(&seen, replaced() as usize) {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(2));
             seen = Count::now();
         }
-        panic!("threads of nobody: {seen:?}, before {:?}, {} workers", self.before, self.workers);
+        let (before, workers, replaced) = (&self.before, self.workers, replaced());
+        panic!("threads of nobody: {seen:?}, before {before:?}, {workers} workers, {replaced} replaced");
     }
 
-    fn exceeded(&self, now: &Count) -> bool {
-        now.pools > self.workers + MONITORS
-            || now.rten > self.before.rten + self.workers + CALLERS
+    fn exceeded(&self, now: &Count, replaced: usize) -> bool {
+        let workers = self.workers + replaced;
+        now.pools > workers + MONITORS
+            || now.rten > self.before.rten + workers + CALLERS
             || now.others > self.before.others
             || now.hosts.windows(2).any(|pair| pair[0] == pair[1])
     }
