@@ -39,6 +39,7 @@ const ELSEWHERE: &[&str] = &[
     "syscalls",
     "telemetry",
     "trouble",
+    "unload",
     "waiting",
 ];
 

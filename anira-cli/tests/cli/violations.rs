@@ -23,6 +23,7 @@ fn a_build_without_says_how_to_get_one_with() {
 
 #[cfg(feature = "violations")]
 mod built {
+    use super::super::program::Folder;
     use super::*;
 
     const KINDS: [&str; 11] = [
