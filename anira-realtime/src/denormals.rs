@@ -5,6 +5,9 @@
 
 /// While it lives, this thread rounds denormal results to zero and reads denormal operands as zero; dropped, it restores
 /// what was set before. On processors that are neither x86-64 nor AArch64 it does nothing.
+///
+/// The compiler doesn't know that arithmetic depends on this, and may move single operations past the guard's ends when all of it is
+/// inlined into one function. What must be inside to the last operation stands in an `#[inline(never)]` function.
 #[derive(Debug)]
 pub struct FlushToZero {
     before: u64,
@@ -88,6 +91,8 @@ mod tests {
     use super::*;
     use std::hint::black_box;
 
+    /// A function of its own: the compiler must not move its arithmetic past the guard.
+    #[inline(never)]
     fn half_of_the_smallest_normal() -> f32 {
         black_box(f32::MIN_POSITIVE) * black_box(0.5)
     }
