@@ -15,9 +15,16 @@ struct Arrows {
 const BACKENDS: [&str; 4] =
     ["anira-backend-onnx", "anira-backend-torch", "anira-backend-tflite", "anira-backend-custom"];
 
+const TESTS_OF_BACKENDS: &[&str] = &["anira-conformance", "anira-realtime", "anira-tests"];
+
 /// A backend, wherever it stands: it knows the traits, and its tests run the conformance kit.
 const fn backend(name: &'static str) -> Arrows {
-    Arrows { name, normal: &["anira-traits"], tests: &["anira-conformance", "anira-realtime", "anira-tests"] }
+    Arrows { name, normal: &["anira-traits"], tests: TESTS_OF_BACKENDS }
+}
+
+/// A backend whose library is linked: its build script looks for it.
+const fn linked(name: &'static str) -> Arrows {
+    Arrows { name, normal: &["anira-traits", "anira-link"], tests: TESTS_OF_BACKENDS }
 }
 
 /// The whole map. docs/architecture.md draws it and says why.
@@ -25,10 +32,12 @@ const MAP: &[Arrows] = &[
     Arrows { name: "anira-traits", normal: &[], tests: &[] },
     // What watches a callback: any callback, so it knows none of ours.
     Arrows { name: "anira-realtime", normal: &[], tests: &[] },
+    // For build scripts.
+    Arrows { name: "anira-link", normal: &[], tests: &[] },
     Arrows { name: "anira-scheduler", normal: &["anira-traits", "anira-realtime"], tests: &["anira-tests"] },
     backend(BACKENDS[0]),
-    backend(BACKENDS[1]),
-    backend(BACKENDS[2]),
+    linked(BACKENDS[1]),
+    linked(BACKENDS[2]),
     backend(BACKENDS[3]),
     // For authors of backends, who have the traits and nothing else.
     Arrows { name: "anira-conformance", normal: &["anira-traits", "anira-realtime"], tests: &[] },
@@ -47,7 +56,7 @@ const MAP: &[Arrows] = &[
         ],
         tests: &["anira-tests"],
     },
-    Arrows { name: "anira-cli", normal: &["anira", "anira-intercept"], tests: &["anira-tests"] },
+    Arrows { name: "anira-cli", normal: &["anira", "anira-intercept", "anira-link"], tests: &["anira-tests"] },
     // What no crate can test alone: it may know everybody, and no library knows it but for its tests.
     Arrows {
         name: "anira-tests",
@@ -59,6 +68,7 @@ const MAP: &[Arrows] = &[
             BACKENDS[2],
             BACKENDS[3],
             "anira",
+            "anira-link",
             "anira-test-plugin",
         ],
         tests: &["anira-conformance", "anira-intercept"],
