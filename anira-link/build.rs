@@ -1,6 +1,7 @@
 //! Ends the build where a library is missing, and says how to get it. Reads variables and the names of files, nothing else.
 
 #[path = "src/linked.rs"]
+#[allow(dead_code, reason = "shared: each of the two uses a part")]
 mod linked;
 
 use std::env::{var, var_os};

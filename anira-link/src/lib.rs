@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![allow(clippy::print_stdout, reason = "what a build script prints is what Cargo reads")]
 
+#[allow(dead_code, reason = "shared: each of the two uses a part")]
 mod linked;
 
 /// Tells Cargo that the programs of this package look for the libraries of all engines whose features are on where this build has found

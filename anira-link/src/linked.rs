@@ -6,7 +6,6 @@ use std::path::PathBuf;
 /// An engine whose library is there when a program is built.
 pub(crate) struct Linked {
     /// Its Cargo feature.
-    #[allow(dead_code, reason = "the library need not say it")]
     pub(crate) feature: &'static str,
     /// What the feature's own state is in this build.
     on: bool,

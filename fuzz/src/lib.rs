@@ -2,7 +2,9 @@
 
 pub mod config;
 pub mod config_file;
+pub mod flips;
 pub mod latency;
+pub mod native;
 pub mod onnx_file;
 pub mod replay;
 pub mod seed;
@@ -44,6 +46,11 @@ mod simulation;
 #[path = "../../anira-backend-torch/src/archive/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the crate uses more of it")]
 mod archive;
+
+// The tests' switch between engines, which knows nothing of the library.
+#[path = "../../tests/tests/switch/plain.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod switch;
 
 // The tests' writer of FlatBuffers.
 #[path = "../../anira-backend-tflite/tests/support/flat.rs"]

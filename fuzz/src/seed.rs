@@ -33,6 +33,19 @@ const FILES: &[(&str, &[&str])] = &[
             "anira-backend-tflite/tests/fixtures/lstm.tflite",
         ],
     ),
+    (
+        "native",
+        &[
+            "models/gain.onnx",
+            "models/amp-lstm-2k.onnx",
+            "models/amp-tcn-1k.onnx",
+            "anira-backend-custom/tests/files/lstm.nam",
+            "anira-backend-custom/tests/files/wavenet-gated.nam",
+            "anira-backend-custom/tests/files/rtneural-conv.json",
+            "anira-backend-custom/tests/files/rtneural-gru.json",
+            "anira-backend-custom/tests/files/rtneural-lstm.json",
+        ],
+    ),
     ("config_file", &["models/gain.toml", "models/amp-knob-4k.toml", "models/amp-lstm-2k.toml"]),
     ("torch_file", &["models/gain.pt"]),
 ];
@@ -56,7 +69,7 @@ const ARCHIVES: &[&str] = &[
 ];
 
 /// Targets that make all of their inputs from numbers, and how many bytes each of these has.
-const NUMBERS: &[(&str, usize)] = &[("stream", 700), ("latency", 120), ("wav", 300)];
+const NUMBERS: &[(&str, usize)] = &[("stream", 700), ("flips", 300), ("latency", 120), ("wav", 300)];
 
 /// Writes the inputs of all targets below `seeds`; other files there are left alone. Gives how many.
 ///

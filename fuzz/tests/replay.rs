@@ -60,7 +60,9 @@ replayed! { wav, wav, 200; }
 replayed! {
     config, config, 50_000;
     config_file, config_file, 2_000;
+    flips, flips, 500;
     latency, latency, 2_000;
+    native, native, 1_000;
     onnx_file, onnx_file, 300;
     stream, stream, 500;
     tflite_file, tflite_file, 1_000;

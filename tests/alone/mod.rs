@@ -4,9 +4,15 @@
 //! Without anira an engine is used as its own documentation shows, by someone who has read all of it: tensors are made once and
 //! bound once, one thread, nothing copied that need not be.
 
+#[cfg(feature = "litert")]
+mod litert;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;
 mod rten;
+#[cfg(feature = "tflite")]
+mod tflite;
+#[cfg(feature = "torch")]
+mod torch;
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -90,6 +96,12 @@ impl Case {
                 (_, "rten") => Some(rten::count(&self, meter)),
                 #[cfg(feature = "onnxruntime")]
                 (_, "onnxruntime") => Some(onnxruntime::count(&self, meter)),
+                #[cfg(feature = "torch")]
+                (_, "torch") => Some(torch::count(&self, meter)),
+                #[cfg(feature = "tflite")]
+                (_, "tflite") => Some(tflite::count(&self, meter)),
+                #[cfg(feature = "litert")]
+                (_, "litert") => Some(litert::count(&self, meter)),
                 _ => None,
             }
         });

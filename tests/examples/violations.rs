@@ -4,7 +4,7 @@
 //! those that have a counterpart in `tests/alone`:
 //!
 //! ```sh
-//! cargo run -p anira-tests --features onnxruntime --example violations -- --write
+//! cargo run -p anira-tests --features onnxruntime,torch,tflite,litert --example violations -- --write
 //! ```
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people at a terminal")]
 
@@ -20,7 +20,7 @@ use anira_tests::zoo::built_in;
 
 const INFERENCES: usize = 50;
 /// Engines that are run by their own interface here.
-const ALONE: [&str; 2] = ["rten", "onnxruntime"];
+const ALONE: [&str; 5] = ["rten", "onnxruntime", "torch", "tflite", "litert"];
 const BEGIN: &str = "<!-- from here on made by tests/examples/violations.rs -->\n";
 const END: &str = "<!-- up to here -->\n";
 

@@ -14,11 +14,11 @@ mod apart;
 pub mod callback;
 mod gate;
 mod late;
-#[cfg(feature = "rten")]
+#[cfg(any(feature = "native", feature = "rten"))]
 pub mod matrix;
 mod quick;
 pub mod twin;
-#[cfg(feature = "rten")]
+#[cfg(any(feature = "native", feature = "rten"))]
 pub mod zoo;
 
 use std::path::PathBuf;

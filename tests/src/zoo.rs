@@ -65,6 +65,7 @@ macro_rules! with_engine {
                 let $backend = anira::backends::Native;
                 Some($body)
             }
+            #[cfg(feature = "rten")]
             "rten" => {
                 let $backend = anira::backends::Rten;
                 Some($body)

@@ -86,3 +86,18 @@ fn rten() {
 fn onnxruntime() {
     adds_nothing("onnxruntime", &MODELS);
 }
+
+#[test]
+fn torch() {
+    adds_nothing("torch", &MODELS);
+}
+
+#[test]
+fn tflite() {
+    adds_nothing("tflite", &MODELS);
+}
+
+#[test]
+fn litert() {
+    adds_nothing("litert", &MODELS);
+}

@@ -472,6 +472,7 @@ fn a_handler_that_was_not_built_for_it_refuses() {
     refused(refusal, ErrorKind::Config, &["swappable", "false", "true"]);
 }
 
+#[cfg(feature = "rten")]
 #[test]
 fn a_file_that_is_missing_or_no_model_is_refused_and_the_sound_goes_on() {
     let builder =

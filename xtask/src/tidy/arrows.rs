@@ -56,7 +56,11 @@ const MAP: &[Arrows] = &[
         ],
         tests: &["anira-tests"],
     },
-    Arrows { name: "anira-cli", normal: &["anira", "anira-intercept", "anira-link"], tests: &["anira-tests"] },
+    Arrows {
+        name: "anira-cli",
+        normal: &["anira", "anira-intercept", "anira-link"],
+        tests: &["anira-tests"],
+    },
     // What no crate can test alone: it may know everybody, and no library knows it but for its tests.
     Arrows {
         name: "anira-tests",

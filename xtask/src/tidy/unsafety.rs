@@ -25,6 +25,8 @@ const PLACES: &[(&str, &str)] = &[
     ("anira-realtime/src/denormals.rs", "the processor's flush-to-zero bit"),
     ("anira-realtime/src/sanitizer.rs", "calls RealtimeSanitizer's runtime, in builds that have it"),
     ("anira-scheduler/src/clock.rs", "reads the C library's clock"),
+    ("tests/alone/tflite.rs", "calls TensorFlow Lite's C library, to compare"),
+    ("tests/alone/litert.rs", "calls LiteRT's C library, to compare"),
     ("tests/tests/syscalls/trace.rs", "asks the kernel what a thread asks of it"),
     ("anira-intercept/src/linux/filter.rs", "installs a filter of system calls, reads what it reports"),
     ("anira-intercept/src/linux/hook.rs", "stands in for functions of the C library"),
