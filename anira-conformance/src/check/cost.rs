@@ -15,6 +15,8 @@ const COUNTED: usize = 50;
 /// Loads, and after how many of them each what is in use is looked at.
 const LOADS: usize = 50;
 const STRIDE: usize = 10;
+/// Series of loads that have to grow, all of them.
+const SERIES: usize = 4;
 /// Growth from the 10th load to the 50th that may be chance: a table that grows, a thread that starts.
 const CHANCE: i64 = 4_096;
 /// The most runs that are timed, and the most time for them.
@@ -64,6 +66,22 @@ pub(super) fn no_leak<B: Backend>(subject: &Subject<'_, B>) -> Verdict {
     if !CountingAllocator::is_installed() {
         return skip(NOT_INSTALLED);
     }
+    // What another thread takes meanwhile, such as a test that is starting, is no leak: that grows every time.
+    let mut growth = 0;
+    for _ in 0..SERIES {
+        growth = grown(subject)?;
+        if growth <= CHANCE {
+            let text = format!("{growth} bytes more after {LOADS} loads than after {STRIDE} (Rust's heap)");
+            let mut passed = pass(text)?;
+            passed.figures.insert("growth_bytes", growth as f64);
+            return Ok(passed);
+        }
+    }
+    fail(format!("{growth} bytes more in use after {LOADS} loads than after {STRIDE}, {SERIES} times"))
+}
+
+/// How many bytes more are in use after all loads than after the first few; zero where one of the later parts gave some back.
+fn grown<B: Backend>(subject: &Subject<'_, B>) -> Verdict<i64> {
     let mut in_use = Vec::with_capacity(LOADS / STRIDE);
     for i in 1..=LOADS {
         let model = subject.load()?;
@@ -77,13 +95,7 @@ pub(super) fn no_leak<B: Backend>(subject: &Subject<'_, B>) -> Verdict {
     let growth = in_use.last().unwrap_or(&0) - in_use.first().unwrap_or(&0);
     // A leak grows in every part; one may be hidden by what another thread gave back.
     let still = in_use.windows(2).filter(|pair| pair[1] <= pair[0]).count();
-    if still <= 1 && growth > CHANCE {
-        return fail(format!("{growth} bytes more in use after {LOADS} loads than after {STRIDE}"));
-    }
-    let mut passed =
-        pass(format!("{growth} bytes more after {LOADS} loads than after {STRIDE} (Rust's heap)"))?;
-    passed.figures.insert("growth_bytes", growth as f64);
-    Ok(passed)
+    Ok(if still <= 1 { growth } else { growth.min(0) })
 }
 
 pub(super) fn timing<B: Backend>(subject: &Subject<'_, B>) -> Verdict {
