@@ -228,6 +228,10 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Builder<B, P, S
             let right = "1: the model or its processor remembers from hop to hop";
             return Err(Error::config("engines", self.config.engines(), right));
         }
+        members.iter().enumerate().try_for_each(|(index, member)| {
+            let named = |e: Error| if index > 0 { e.at(format!("engine {index}")) } else { e };
+            member.check_silence(&self.config).map_err(named)
+        })?;
         let alignment = Alignment::of(members.iter())?;
         let (inputs, outputs) = (&members[0].binding.inputs, &members[0].outputs);
         let replaced = self.fallback.is_some() || self.late_function.is_some();

@@ -20,6 +20,7 @@ mod patience;
 mod payload;
 mod prepare;
 mod report;
+mod rest;
 mod running;
 mod stream;
 mod swap;
