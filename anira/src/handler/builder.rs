@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anira_scheduler::Pool;
 use anira_traits::{
@@ -254,6 +255,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Builder<B, P, S
             swappable: self.swappable,
             late_function: self.late_function,
             fallback,
+            jitter: Duration::ZERO,
             name: self.name,
             running: Vec::new(),
             origin: anira_scheduler::Origin::here(),

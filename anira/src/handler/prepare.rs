@@ -92,7 +92,8 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         };
         let query = LatencyQuery::for_host(host, hop_in as u64, hop_in as u64, max_inference)?
             .engines(plan.engines.min(workers) as u64)
-            .scheduling_allowance(allowance)
+            // Where no time is waited for, none is lost either.
+            .scheduling_allowance(if max_inference.is_zero() { allowance } else { allowance + self.jitter })
             .blocking_ratio(Rational::new(i128::from(self.config.blocking_ppm()), 1_000_000)?)
             .align(self.config.align_outputs());
         let streams: Vec<StreamHops> = match plan.outputs.as_slice() {

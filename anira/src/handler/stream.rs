@@ -113,6 +113,11 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         self.outputs.get(stream).map(|o| o.latency)
     }
 
+    pub(super) fn channels(&self, stream: usize) -> (usize, usize) {
+        let input = self.inputs.get(stream).map_or(0, |i| i.channels);
+        (input, self.outputs.get(stream).map_or(0, |o| o.channels))
+    }
+
     pub(super) fn tail(&self, stream: usize) -> Option<u64> {
         self.outputs.get(stream).map(|o| o.tail)
     }
