@@ -86,7 +86,8 @@ impl Planar {
 
     /// Copies all samples of a hop of the same shape.
     pub(super) fn copy_from(&mut self, other: &Self) {
-        self.channels_mut().zip(other.channels()).for_each(|(to, from)| to.copy_from_slice(from));
+        let channels = self.channels_mut().zip(other.channels());
+        channels.flat_map(|(to, from)| to.iter_mut().zip(from)).for_each(|(to, from)| *to = *from);
     }
 
     pub(super) fn channels(&self) -> impl Iterator<Item = &[f32]> {

@@ -304,7 +304,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Resampled<B, P,
             return Status::default();
         }
         let (channels, most) = (ways.there.channels(), ways.most);
-        for (channel, target) in ways.block.chunks_exact_mut(most).take(channels).enumerate() {
+        for (channel, target) in ways.block.chunks_exact_mut(most.max(1)).take(channels).enumerate() {
             ways.there.make(channel, target.get_mut(..ready).unwrap_or_default());
         }
         ways.there.pass(ready);

@@ -37,13 +37,13 @@ impl Ratio {
 
     /// `samples · num / den`, rounded up.
     pub(super) fn up(self, samples: u64) -> u64 {
-        let exact = (u128::from(samples) * u128::from(self.num)).div_ceil(u128::from(self.den));
+        let exact = (u128::from(samples) * u128::from(self.num)).div_ceil(u128::from(self.den.max(1)));
         u64::try_from(exact).unwrap_or(u64::MAX)
     }
 
     /// `samples · num / den`, rounded down.
     pub(super) fn down(self, samples: u64) -> u64 {
-        let exact = u128::from(samples) * u128::from(self.num) / u128::from(self.den);
+        let exact = u128::from(samples) * u128::from(self.num) / u128::from(self.den.max(1));
         u64::try_from(exact).unwrap_or(u64::MAX)
     }
 }

@@ -117,7 +117,9 @@ impl Stage {
     pub(super) fn take(&mut self, frames: usize, mut write: impl FnMut(usize, &mut [f32])) {
         let used = (self.next.whole + 1).saturating_sub(self.half).min(self.kept);
         for (channel, line) in self.lines.iter_mut().enumerate() {
-            line.copy_within(used..self.kept, 0);
+            if let Some(line) = line.get_mut(..self.kept).filter(|line| used <= line.len()) {
+                line.copy_within(used.., 0);
+            }
             let kept = self.kept - used;
             if let Some(target) = line.get_mut(kept..kept + frames) {
                 write(channel, target);

@@ -49,7 +49,7 @@ fn nothing_is_late_that_takes_no_longer_than_declared() {
         let hop = (HOP as f64 / model * 1e6) as u64;
         // Where blocks are no whole numbers of the model's samples, engines need a sample's time to spare.
         for micros in [hop / 2, hop - (1e6 / model) as u64 - 2] {
-            for block in [1, 147, 441, 512] {
+            for block in [16, 147, 441] {
                 let count = 22 * (HOP as f64 * rate / model) as usize / block + 30;
                 play(rate, model, HostConfig::fixed(rate, block), &vec![block; count], micros);
             }
