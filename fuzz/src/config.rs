@@ -61,7 +61,6 @@ fn builder(input: &mut Unstructured<'_>) -> Result<InferenceConfigBuilder> {
     }
     if input.ratio(1, 8)? {
         builder = builder.align_outputs(input.arbitrary()?).pre_roll(extent(input)?);
-        builder = builder.skip_silence(input.arbitrary()?);
     }
     Ok(builder)
 }

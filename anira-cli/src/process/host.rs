@@ -68,7 +68,7 @@ impl Task for Host<'_> {
                 (latency.adaptation, latency.inference) = (report.adaptation, report.inference);
                 (latency.model, latency.padding) = (report.model, report.padding);
             }
-            (Half::Resampled(audio), session, Some(report.resampling))
+            (Half::Resampled(Box::new(audio)), session, Some(report.resampling))
         } else {
             let Prepared { audio, report, .. } = handler.prepare(&host)?;
             (Half::Plain(audio), report, None)
@@ -108,7 +108,7 @@ impl Task for Host<'_> {
 /// The audio thread's half of the session, at the recording's rate.
 enum Half<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> {
     Plain(Audio<B, P, S>),
-    Resampled(Resampled<B, P, S>),
+    Resampled(Box<Resampled<B, P, S>>),
 }
 
 impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Half<B, P, S> {

@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(of(16e3, 48e3), Some((1, 3)));
         assert_eq!(of(48e3, 48e3), Some((1, 1)));
         assert_eq!(of(44_100.001, 44.1e3), Some((44_100_001, 44_100_000)));
-        assert_eq!(of(44_100.0005, 44.1e3), None);
+        assert_eq!(of(44_100.000_5, 44.1e3), None);
         assert_eq!(of(256.0, 1.0), Some((256, 1)));
         assert_eq!(
             (of(256.001, 1.0), of(1.0, 257.0), of(0.0, 48e3), of(48e3, f64::NAN)),

@@ -17,7 +17,7 @@ fn ratios_at_the_limits() {
         (0.0, &["sample_rate", "0", "from 1 to 10000000"]),
         (-48e3, &["sample_rate", "-48000"]),
         (f64::NAN, &["sample_rate", "NaN"]),
-        (44_100.0001, &["sample_rate", "44100.0001", "three decimals"]),
+        (44_100.000_1, &["sample_rate", "44100.0001", "three decimals"]),
         (44_100.001, &["sample_rate", "44100001", "smaller whole numbers"]),
     ] {
         refused(handler.prepare_resampled(&host(rate)), ErrorKind::Host, words);
