@@ -118,6 +118,7 @@ struct AudioCounters {
     late_after_reset: AtomicU64,
     stood_in: AtomicU64,
     stand_in_failed: AtomicU64,
+    skipped: AtomicU64,
 }
 
 /// One session's counters at one moment: `submitted >= done + failed + dropped`.
@@ -125,7 +126,7 @@ struct AudioCounters {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct TelemetrySnapshot {
-    /// Hops that became complete.
+    /// Hops that became complete, but for those that were skipped.
     pub submitted: u64,
     /// Hops that an engine answered.
     pub done: u64,
@@ -133,6 +134,8 @@ pub struct TelemetrySnapshot {
     pub failed: u64,
     /// Hops that no engine was given: dropped for want of time or room, or taken back by a reset.
     pub dropped: u64,
+    /// Hops whose answer was known, because input and state were at rest: no engine ran for them. Not among `submitted`.
+    pub skipped: u64,
     /// Hops, done or failed, that their worker has handed back: the audio thread's next call finds them. A hop is counted as
     /// done before that, so that what was heard has always been counted.
     pub returned: u64,
@@ -187,6 +190,11 @@ impl Telemetry {
         self.audio.dropped.fetch_add(hops, Ordering::Release);
     }
 
+    /// A hop's answer was known without an inference. Audio thread; wait-free.
+    pub fn count_skipped(&self) {
+        self.audio.skipped.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A callback lacked `samples` per channel. Audio thread; wait-free.
     pub fn count_late(&self, samples: u64) {
         self.audio.late_samples.fetch_add(samples, Ordering::Relaxed);
@@ -218,6 +226,7 @@ impl Telemetry {
             failed,
             dropped,
             returned,
+            skipped: self.audio.skipped.load(Ordering::Relaxed),
             late_samples: self.audio.late_samples.load(Ordering::Relaxed),
             late_blocks: self.audio.late_blocks.load(Ordering::Relaxed),
             late_after_reset: self.audio.late_after_reset.load(Ordering::Relaxed),

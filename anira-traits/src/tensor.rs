@@ -245,6 +245,25 @@ impl TensorView<'_> {
         }
     }
 
+    /// Whether both hold the same elements, bit for bit: 0 and -0 differ.
+    #[must_use]
+    pub fn is_identical(&self, other: &TensorView<'_>) -> bool {
+        fn same<T: Copy, B: PartialEq>(a: &[T], b: &[T], bits: impl Fn(T) -> B) -> bool {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| bits(*a) == bits(*b))
+        }
+        match (self, other) {
+            (TensorView::F32(a), TensorView::F32(b)) => same(a, b, f32::to_bits),
+            (TensorView::F64(a), TensorView::F64(b)) => same(a, b, f64::to_bits),
+            (TensorView::F16(a), TensorView::F16(b)) => a == b,
+            (TensorView::I64(a), TensorView::I64(b)) => a == b,
+            (TensorView::I32(a), TensorView::I32(b)) => a == b,
+            (TensorView::I8(a), TensorView::I8(b)) => a == b,
+            (TensorView::U8(a), TensorView::U8(b)) => a == b,
+            (TensorView::Bool(a), TensorView::Bool(b)) => a == b,
+            _ => false,
+        }
+    }
+
     /// Element `index` as a number. 64-bit integers beyond 2⁵³ lose their last bits.
     #[must_use]
     pub fn number(&self, index: usize) -> Option<f64> {
@@ -365,6 +384,16 @@ mod tests {
             assert_eq!(signature.input(name), right, "{name}");
         }
         assert_eq!((signature.output("#0"), signature.output("#1")), (Some(0), None));
+    }
+
+    #[test]
+    fn identical_is_bit_for_bit() {
+        let zeros = TensorView::F32(&[0.0, 0.0]);
+        assert!(zeros.is_identical(&TensorView::F32(&[0.0, 0.0])));
+        assert!(!zeros.is_identical(&TensorView::F32(&[0.0, -0.0])), "the sign of a zero");
+        assert!(!zeros.is_identical(&TensorView::F32(&[0.0])), "length");
+        assert!(!zeros.is_identical(&TensorView::I32(&[0, 0])), "type");
+        assert!(!TensorView::I64(&[1 << 60]).is_identical(&TensorView::I64(&[(1 << 60) + 1])));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod file;
 mod handler;
 pub mod latency;
 pub mod prelude;
+mod resample;
 mod shared;
 pub mod suggest;
 
@@ -25,3 +26,4 @@ pub use handler::{
     Audio, Builder, Control, EngineOf, EngineSpec, Ensemble, Fallback, Fault, HopChoice, InferenceHandler,
     Job, LateBlock, Payload, PrepareReport, Prepared, Session, Status, Switching,
 };
+pub use resample::{ResampleReport, Resampled};

@@ -33,6 +33,9 @@ Examples:
   As a sound card with blocks of 128 would do it, when an inference may take 8 ms:
     anira process models/amp-tcn-29k.onnx samples/guitar.wav out.wav --realtime --block 128 --max-inference-ms 8
 
+  A recording at 44.1 kHz through a model whose configuration says 48 kHz:
+    anira process amp.toml take.wav out.wav --resample
+
   As an awkward host, with blocks of any length up to 1000, and a report for a script:
     anira process amp.toml in.flac out.wav --random-blocks 7,1000 --report report.json
 
@@ -71,7 +74,7 @@ pub(crate) struct ProcessArgs {
     /// Call back when a sound card would; count what comes too late
     #[arg(long)]
     pub(super) realtime: bool,
-    /// Convert the sample rate where the model needs another one (not built yet)
+    /// Convert the sample rate there and back where the configuration names another one than IN has; the latency counts it in
     #[arg(long)]
     pub(super) resample: bool,
     /// Leave the latency's zeros at the start of OUT and cut its end

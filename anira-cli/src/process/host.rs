@@ -6,7 +6,7 @@ use anira::latency::Latency;
 use anira::prelude::{Audio, Control, InferenceHandler, Prepared, Status};
 use anira::scheduler::{Granted, Histogram, HistogramSnapshot, Pool, Priority, TelemetrySnapshot};
 use anira::traits::{Backend, InputRole, OutputRole, PrePostProcessor, Scheduler};
-use anira::{EngineOf, Error, ErrorKind, Fault, HostConfig, InferenceConfig, Mode, Result};
+use anira::{EngineOf, Error, ErrorKind, Fault, HostConfig, InferenceConfig, Mode, Resampled, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::ProcessArgs;
@@ -17,7 +17,10 @@ use crate::engine::Task;
 /// What came of it.
 #[derive(Debug)]
 pub(super) struct Played {
+    /// In samples of the recording, as all that is said of it.
     pub(super) latency: Latency,
+    /// What of it resampling costs, if there was any to be done.
+    pub(super) resampling: Option<u64>,
     pub(super) callbacks: u64,
     pub(super) largest_block: usize,
     pub(super) telemetry: TelemetrySnapshot,
@@ -57,7 +60,19 @@ impl Task for Host<'_> {
             .block(sizes.announced())
             .channels(recording.channels.len())
             .mode(if args.realtime { Mode::Realtime } else { Mode::Offline });
-        let Prepared { mut audio, report, .. } = handler.prepare(&host)?;
+        let (mut audio, report, resampling) = if args.resample && handler.config().sample_rate().is_some() {
+            let (audio, report) = handler.prepare_resampled(&host)?;
+            let mut session = report.session;
+            if let Some(latency) = session.latency.first_mut() {
+                latency.samples = report.latency;
+                (latency.adaptation, latency.inference) = (report.adaptation, report.inference);
+                (latency.model, latency.padding) = (report.model, report.padding);
+            }
+            (Half::Resampled(Box::new(audio)), session, Some(report.resampling))
+        } else {
+            let Prepared { audio, report, .. } = handler.prepare(&host)?;
+            (Half::Plain(audio), report, None)
+        };
         let latency = report.latency.first().cloned().ok_or_else(|| no_stream("output"))?;
         let control = handler.control();
         let mut playing = Playing {
@@ -77,6 +92,7 @@ impl Task for Host<'_> {
         drop(audio);
         let played = Played {
             latency,
+            resampling,
             callbacks: playing.callbacks,
             largest_block,
             telemetry,
@@ -86,6 +102,36 @@ impl Task for Host<'_> {
             priority,
         };
         Ok((sink, played))
+    }
+}
+
+/// The audio thread's half of the session, at the recording's rate.
+enum Half<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> {
+    Plain(Audio<B, P, S>),
+    Resampled(Box<Resampled<B, P, S>>),
+}
+
+impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Half<B, P, S> {
+    fn process(&mut self, block: &mut [&mut [f32]]) -> Status {
+        match self {
+            Self::Plain(audio) => audio.process(block),
+            Self::Resampled(audio) => audio.process(block),
+        }
+    }
+
+    /// A stream beside the first; where there are any, nothing is resampled.
+    fn push_silence(&mut self, stream: usize, frames: usize) {
+        if let Self::Plain(audio) = self {
+            // Silence has any number of channels: nothing to be wrong about.
+            let _ = audio.push_silence(stream, frames);
+        }
+    }
+
+    fn pop(&mut self, stream: usize, scrap: &mut [f32]) {
+        if let Self::Plain(audio) = self {
+            // Nobody listens to it; taking it keeps it in step.
+            let _ = audio.pop(stream, &mut [scrap]);
+        }
     }
 }
 
@@ -157,7 +203,7 @@ struct Playing<'a> {
 impl Playing<'_> {
     fn play<B, P, S>(
         &mut self,
-        audio: &mut Audio<B, P, S>,
+        audio: &mut Half<B, P, S>,
         control: &Control,
         sizes: impl Iterator<Item = usize>,
         sink: &mut WavSink,
@@ -217,7 +263,7 @@ impl Playing<'_> {
     /// One callback, and how many nanoseconds it took.
     fn call<B, P, S>(
         &self,
-        audio: &mut Audio<B, P, S>,
+        audio: &mut Half<B, P, S>,
         block: &mut [Vec<f32>],
         scrap: &mut Vec<f32>,
         start: u64,
@@ -236,14 +282,12 @@ impl Playing<'_> {
         scrap.resize(outputs.iter().copied().max().unwrap_or(0), 0.0);
         let began = Instant::now();
         for (stream, hop) in self.others.inputs.iter().enumerate() {
-            // Silence has any number of channels: nothing to be wrong about.
-            let _ = audio.push_silence(stream + 1, share(hop));
+            audio.push_silence(stream + 1, share(hop));
         }
         let status = audio.process(&mut channels[..]);
         let took = began.elapsed();
         for (stream, frames) in outputs.into_iter().enumerate() {
-            // Nobody listens to it; taking it keeps it in step.
-            let _ = audio.pop(stream + 1, &mut [&mut scrap[..frames]]);
+            audio.pop(stream + 1, &mut scrap[..frames]);
         }
         (status, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX))
     }

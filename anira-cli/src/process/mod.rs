@@ -21,10 +21,6 @@ use setup::Setup;
 
 /// Does what the command says: JSON to `out`, everything else to `log`.
 pub(crate) fn run(args: &ProcessArgs, out: &mut impl Write, log: &mut impl Write) -> Result<()> {
-    if args.resample {
-        let message = "is not built yet: convert the recording to the model's rate, and process that";
-        return Err(Error::new(ErrorKind::Unsupported, message).at("--resample"));
-    }
     let recording = Recording::read(&args.input)?;
     let mut setup = Setup::find(args)?;
     if let Some(why) = &setup.choice.why {
@@ -34,7 +30,15 @@ pub(crate) fn run(args: &ProcessArgs, out: &mut impl Write, log: &mut impl Write
     for note in &setup.notes {
         writeln!(log, "note: {note}")?;
     }
-    check_rate(&setup, args, &recording)?;
+    match setup.config.sample_rate() {
+        None if args.resample => {
+            writeln!(log, "note: the configuration names no sample rate: nothing is resampled")?
+        }
+        Some(model) if args.resample && model != f64::from(recording.rate) => {
+            writeln!(log, "resampling: {} Hz to {model} Hz and back", recording.rate)?;
+        }
+        _ => check_rate(&setup, args, &recording)?,
+    }
     setup.config = with_time(setup.config, args)?;
     let (engine, origin) = (setup.choice.engine, setup.origin.clone());
     // Both files are begun before the work, so that a place that cannot be written is told at once.
@@ -66,7 +70,7 @@ fn check_rate(setup: &Setup, args: &ProcessArgs, recording: &Recording) -> Resul
         Some(model) if model != f64::from(recording.rate) => {
             let message = format!(
                 "is {model} Hz in the configuration ({}), the model's rate; {} has {} Hz: convert the recording to \
-                 {model} Hz, or take sample_rate out of the configuration if the model does not mind",
+                 {model} Hz, process it with --resample, or take sample_rate out of the configuration if the model does not mind",
                 setup.origin,
                 args.input.display(),
                 recording.rate

@@ -47,6 +47,8 @@ struct Parts {
     inference: u64,
     model: u64,
     padding: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resampling: Option<u64>,
 }
 
 /// A distribution of times in microseconds.
@@ -96,6 +98,7 @@ impl<'a> Report<'a> {
                 inference: latency.inference,
                 model: latency.model,
                 padding: latency.padding,
+                resampling: played.resampling,
             },
             callbacks: played.callbacks,
             inferences: telemetry.done,
@@ -121,7 +124,11 @@ impl<'a> Report<'a> {
     pub(super) fn summary(&self, log: &mut impl Write) -> Result<()> {
         let rate = f64::from(self.sample_rate);
         let ms = |samples: u64| samples as f64 * 1000.0 / rate;
-        let Parts { adaptation, inference, model, padding } = self.latency;
+        let Parts { adaptation, inference, model, padding, resampling } = self.latency;
+        let more = |name: &str, part: u64| match part {
+            0 => String::new(),
+            part => format!(" + {name} {part} ({:.2} ms)", ms(part)),
+        };
         writeln!(
             log,
             "processed: {} frames, {} channels, {} Hz, by {} ({})",
@@ -130,13 +137,14 @@ impl<'a> Report<'a> {
         writeln!(
             log,
             "latency: {} samples ({:.2} ms) = adaptation {adaptation} ({:.2} ms) + inference {inference} ({:.2} ms) \
-             + model {model} ({:.2} ms){}{}",
+             + model {model} ({:.2} ms){}{}{}",
             self.latency_samples,
             ms(self.latency_samples),
             ms(adaptation),
             ms(inference),
             ms(model),
-            if padding > 0 { format!(" + padding {padding} ({:.2} ms)", ms(padding)) } else { String::new() },
+            more("padding", padding),
+            more("resampling", resampling.unwrap_or(0)),
             if self.compensated { ", taken off" } else { "" }
         )?;
         writeln!(

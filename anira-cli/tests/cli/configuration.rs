@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anira::file::ConfigFile;
 
-use super::program::{Folder, anira, repository};
+use super::program::{Folder, anira, anira_in, repository};
 use super::sound::{Format, read, wav};
 
 #[test]
@@ -26,6 +26,54 @@ fn every_example_of_the_documents_is_a_valid_file() {
         count += 1;
     }
     assert!(count >= 8, "{count}");
+}
+
+/// What the engine is given and gives back passes through two filters, and comes out where it was.
+#[test]
+fn a_model_at_another_rate_is_resampled_and_the_output_is_in_place() {
+    for (rate, model) in [(48_000, 16_000.0), (44_100, 48_000.0), (48_000, 48_000.0), (16_000, 44_100.0)] {
+        let folder = Folder::new();
+        let (bytes, planar) = wav(Format::F32, rate, 2, 9_000);
+        folder.write("in.wav", bytes);
+        let streams = "[[input]]\nname = \"x\"\nrole = \"stream\"\nhop = 100\n\n[[output]]\nname = \"y\"\nrole = \"stream\"\nhop = 100\n";
+        folder
+            .write("copy.toml", format!("version = 1\nsample_rate = {model}\n[engine.bypass]\n\n{streams}"));
+        let run = |more: &[&str]| {
+            let all = ["process", "copy.toml", "in.wav", "out.wav", "--engine", "bypass", "--json"];
+            anira_in(folder.path(), &[&all[..], more].concat())
+        };
+        if model != f64::from(rate) {
+            run(&[]).refused(2, &["sample_rate", &format!("{rate} Hz"), "--resample"]);
+        }
+        for blocks in [&["--block", "480"][..], &["--random-blocks", "3,700"]] {
+            let json = run(&[&["--resample"], blocks].concat()).ok().json();
+            let (heard_rate, heard) = read(&folder.join("out.wav"));
+            assert_eq!((heard_rate, heard.len(), heard[0].len()), (rate, 2, 9_000));
+            let latency = &json["latency"];
+            let parts = ["adaptation", "inference", "model", "padding", "resampling"];
+            let sum: u64 = parts.iter().map(|part| latency[part].as_u64().unwrap()).sum();
+            assert_eq!(json["latency_samples"], sum, "{json}");
+            assert_eq!(latency["resampling"] == 0, model == f64::from(rate), "{json}");
+            // The ends are cut off, which the filters hear.
+            for (heard, right) in heard.iter().zip(&planar) {
+                let off = |n: usize| (heard[n] - right[n]).abs();
+                let worst = (600..8_400).map(off).fold(0.0, f32::max);
+                assert!(worst < 1e-4, "{rate} Hz into {model} Hz, {blocks:?}: {worst}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_a_rate_in_the_configuration_nothing_is_resampled() {
+    let folder = Folder::new();
+    folder.write("in.wav", wav(Format::F32, 44_100, 1, 1_000).0);
+    let streams = "[[input]]\nname = \"x\"\nrole = \"stream\"\nhop = 100\n\n[[output]]\nname = \"y\"\nrole = \"stream\"\nhop = 100\n";
+    folder.write("copy.toml", format!("version = 1\n[engine.bypass]\n\n{streams}"));
+    let all = ["process", "copy.toml", "in.wav", "out.wav", "--engine", "bypass", "--resample", "--json"];
+    let done = anira_in(folder.path(), &all).ok();
+    assert!(done.err.contains("nothing is resampled"), "{}", done.err);
+    assert!(done.json()["latency"].get("resampling").is_none());
 }
 
 /// A configuration with a misspelt key lists all keys; each stands in the document's tables.

@@ -141,6 +141,7 @@ fn wrong() -> Vec<(String, &'static str)> {
         ("priority", &["2147483648", "-2147483649", "1.5"]),
         ("max_catch_up", &["-1", "1025"]),
         ("align_outputs", &["1", "\"yes\""]),
+        ("skip_silence", &["1", "\"yes\""]),
         ("late_policy", &["\"bypass\"", "\"Dry\"", "3"]),
         ("late_fade", &["-1", "1048577"]),
         ("pre_roll", &["-1", "16777217"]),

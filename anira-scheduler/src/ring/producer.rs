@@ -313,6 +313,13 @@ impl<T, X> Producer<T, X> {
         self.collected >= self.next || state.index != self.collected || !pending
     }
 
+    /// The hop of the oldest slot that is not collected, as [`collect`](Self::collect) last left it; `None` if nothing is outstanding.
+    #[must_use]
+    pub fn oldest(&self) -> Option<u64> {
+        let hop = self.hops.get(place(self.collected, &self.hops)).copied();
+        hop.filter(|_| self.collected < self.next)
+    }
+
     /// Takes the oldest result, if it is there.
     pub fn collect(&mut self) -> Collected<'_, T, X> {
         while self.collected < self.next {

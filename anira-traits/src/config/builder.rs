@@ -33,6 +33,7 @@ impl InferenceConfigBuilder {
             late_fade: 64,
             pre_roll: 0,
             lead_in: None,
+            skip_silence: false,
             hop_range: None,
         };
         Self { config, blocking_ratio: 0.0 }
@@ -147,6 +148,15 @@ impl InferenceConfigBuilder {
     #[must_use]
     pub fn lead_in(mut self, samples: usize) -> Self {
         self.config.lead_in = Some(samples);
+        self
+    }
+
+    /// Whether inferences are left out while every input is silent (all zero bits) over the whole window, parameters stay, and an
+    /// inference has left every state as it was, bit for bit; no unless set. The output is the same, bit for bit, if the engine gives
+    /// the same answer to the same tensors. A model or a processor that remembers inside is refused, where the handler is built.
+    #[must_use]
+    pub fn skip_silence(mut self, skip: bool) -> Self {
+        self.config.skip_silence = skip;
         self
     }
 

@@ -65,6 +65,7 @@ pub struct InferenceConfig {
     late_fade: usize,
     pre_roll: usize,
     lead_in: Option<usize>,
+    skip_silence: bool,
     hop_range: Option<HopRange>,
 }
 
@@ -172,6 +173,12 @@ impl InferenceConfig {
     #[must_use]
     pub fn lead_in(&self) -> Option<usize> {
         self.lead_in
+    }
+
+    /// Whether inferences are left out while input and state are at rest.
+    #[must_use]
+    pub fn skip_silence(&self) -> bool {
+        self.skip_silence
     }
 
     /// Whether any input is a state that the library feeds back.

@@ -63,6 +63,9 @@ pub struct ConfigFile {
     /// Samples that a model with state hears before it is heard itself, where a session switches to it while sound runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) lead_in: Option<usize>,
+    /// Whether inferences are left out while input and state are at rest: the output is the same, bit for bit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) skip_silence: Option<bool>,
     /// The hops of which a session takes the one with the least latency in its host, for a model whose length is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hop_range: Option<RangeEntry>,

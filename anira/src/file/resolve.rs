@@ -116,6 +116,7 @@ impl ConfigFile {
             }
             builder = builder.hop_range(range);
         }
+        builder = builder.skip_silence(self.skip_silence.unwrap_or(false));
         builder = builder.align_outputs(self.align_outputs.unwrap_or(false));
         builder.build()
     }

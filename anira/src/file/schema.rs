@@ -58,6 +58,7 @@ pub(super) fn file(schema: &mut Schema) {
         "late_fade": whole(0, MAX_LATE_FADE, 64),
         "pre_roll": whole(0, MAX_EXTENT, 0),
         "lead_in": extent(0),
+        "skip_silence": {"default": false},
     });
     extend(schema, keys);
     let has = |table: &str, role: &str| {

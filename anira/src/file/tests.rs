@@ -24,6 +24,7 @@ late_policy = "hold"
 late_fade = 100
 pre_roll = 128
 lead_in = 300
+skip_silence = true
 
 [hop_range]
 from = 32
@@ -136,6 +137,7 @@ fn lstm() -> InferenceConfig {
         .late_fade(100)
         .pre_roll(128)
         .lead_in(300)
+        .skip_silence(true)
         .hop_range(HopRange::new(32, 512).multiple(32).shortest_takes(Duration::from_micros(250)))
         .build()
         .unwrap()

@@ -43,6 +43,7 @@ impl ConfigFile {
             late_fade: (config.late_fade() != 64).then_some(config.late_fade()),
             pre_roll: (config.pre_roll() > 0).then_some(config.pre_roll()),
             lead_in: config.lead_in(),
+            skip_silence: config.skip_silence().then_some(true),
             hop_range: config.hop_range().map(RangeEntry::of),
             engine: Default::default(),
             input: config.inputs().iter().map(InputEntry::of).collect::<Result<_>>()?,

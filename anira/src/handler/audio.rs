@@ -47,11 +47,11 @@ impl Status {
         self.late_samples == 0 && self.fault.is_none()
     }
 
-    pub(super) fn fault(fault: Fault) -> Self {
+    pub(crate) fn fault(fault: Fault) -> Self {
         Self { fault: Some(fault), ..Self::default() }
     }
 
-    pub(super) fn and(self, later: Status) -> Self {
+    pub(crate) fn and(self, later: Status) -> Self {
         Self { late_samples: self.late_samples + later.late_samples, fault: self.fault.or(later.fault) }
     }
 }
@@ -235,6 +235,11 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Audio<B, P, S> 
     #[must_use]
     pub fn latency(&self, stream: usize) -> Option<u64> {
         self.state.as_ref()?.latency(stream)
+    }
+
+    /// Channels of an input stream and of an output stream of this number.
+    pub(crate) fn channels(&self, stream: usize) -> (usize, usize) {
+        self.state.as_ref().map_or((0, 0), |state| state.channels(stream))
     }
 
     /// How long an output stream may sound on after the last input, in samples: latency, receptive field and declared decay.

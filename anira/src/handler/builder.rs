@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anira_scheduler::Pool;
 use anira_traits::{
@@ -228,6 +229,10 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Builder<B, P, S
             let right = "1: the model or its processor remembers from hop to hop";
             return Err(Error::config("engines", self.config.engines(), right));
         }
+        members.iter().enumerate().try_for_each(|(index, member)| {
+            let named = |e: Error| if index > 0 { e.at(format!("engine {index}")) } else { e };
+            member.check_silence(&self.config).map_err(named)
+        })?;
         let alignment = Alignment::of(members.iter())?;
         let (inputs, outputs) = (&members[0].binding.inputs, &members[0].outputs);
         let replaced = self.fallback.is_some() || self.late_function.is_some();
@@ -250,6 +255,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Builder<B, P, S
             swappable: self.swappable,
             late_function: self.late_function,
             fallback,
+            jitter: Duration::ZERO,
             name: self.name,
             running: Vec::new(),
             origin: anira_scheduler::Origin::here(),

@@ -61,8 +61,8 @@ impl<E: Engine, W: WorkerPart> Ensemble<E, W> {
         windows: I,
         release: impl FnOnce(I),
     ) -> Played {
-        let Payload { parameters, mix, outcome, answer } = payload;
-        let mix = *mix;
+        let Payload { parameters, mix, still, outcome, answer } = payload;
+        let (mix, still) = (*mix, *still);
         *outcome = Outcome::default();
         let before = self.broken;
         let mut played = Played { ok: true, error: None, panicked: false, broke: false };
@@ -93,6 +93,7 @@ impl<E: Engine, W: WorkerPart> Ensemble<E, W> {
             (None, None) => {
                 let first = self.play(start(mix.first), parameters, answer, windows, release);
                 outcome.first_failed = first.is_err();
+                outcome.at_rest = still && first.is_ok() && self.is_at_rest(mix.first.place);
                 played.ok = first.is_ok();
                 played.note(first);
             }
@@ -133,6 +134,11 @@ impl<E: Engine, W: WorkerPart> Ensemble<E, W> {
         // With one engine, which has two places, everybody knows which.
         let name = || ENGINES.get(cue.engine).copied().unwrap_or("engine");
         if self.places.len() > 2 { result.map_err(|error| error.at(name())) } else { result }
+    }
+
+    fn is_at_rest(&self, place: usize) -> bool {
+        let place = self.places.get(place).and_then(|place| place.try_lock().ok());
+        place.is_some_and(|there| there.as_ref().is_some_and(Crew::is_at_rest))
     }
 
     fn is_broken(&self, place: usize) -> bool {

@@ -59,6 +59,15 @@ impl<B: Backend> Member<B> {
         self.is_closed || !self.binding.states.is_empty()
     }
 
+    /// Whether a session that leaves out inferences at rest can tell by this model's tensors that it is.
+    pub(super) fn check_silence(&self, session: &InferenceConfig) -> Result<()> {
+        if session.skip_silence() && self.is_closed {
+            let right = "false: the engine, or the processor, remembers inside, where nobody sees whether it is at rest";
+            return Err(Error::config("skip_silence", true, right));
+        }
+        Ok(())
+    }
+
     /// Hops that it hears, if it joins in while sound runs, before it is heard.
     pub(super) fn lead_in(&self) -> u64 {
         let Some(reference) = self.binding.inputs.first().or(self.outputs.first()) else { return 0 };

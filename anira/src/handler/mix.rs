@@ -39,6 +39,8 @@ pub(super) struct Mix {
 pub(super) struct Outcome {
     pub(super) first_failed: bool,
     pub(super) second_failed: bool,
+    /// Every state is what it was before, bit for bit; only where the slot asked.
+    pub(super) at_rest: bool,
 }
 
 /// A cross-fade in samples of one output stream.

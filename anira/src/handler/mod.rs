@@ -20,6 +20,7 @@ mod patience;
 mod payload;
 mod prepare;
 mod report;
+mod rest;
 mod running;
 mod stream;
 mod swap;
@@ -109,6 +110,8 @@ pub struct InferenceHandler<B: Backend, P: PrePostProcessor, S: Scheduler<Engine
     switch_fade: usize,
     swappable: bool,
     scheduler: S,
+    /// How much later than its samples say a callback may come.
+    jitter: Duration,
     name: String,
     origin: Origin,
 }
@@ -143,6 +146,14 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         let mut prepared = self.start(host, sizes)?;
         prepared.report.hop_choice = choice;
         Ok(prepared)
+    }
+
+    /// As [`prepare`](Self::prepare), for a host whose callbacks may come so much later than their samples say.
+    pub(crate) fn prepare_with(&mut self, host: &HostConfig, jitter: Duration) -> Result<Prepared<B, P, S>> {
+        self.jitter = jitter;
+        let prepared = self.prepare(host);
+        self.jitter = Duration::ZERO;
+        prepared
     }
 
     /// The latency of each output stream that [`prepare`](Self::prepare) would give this host, in parts. Control thread.

@@ -75,6 +75,11 @@ impl Output {
         self.handed = 0;
     }
 
+    /// Hops that the ring holds.
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Samples of a hop, of which there always are some: no division here can fail.
     fn hop_len(&self) -> u64 {
         (self.hop as u64).max(1)

@@ -50,6 +50,8 @@ pub struct Payload {
     pub(super) parameters: Box<[Box<[f64]>]>,
     /// Which engines answer, and how they are mixed.
     pub(super) mix: Mix,
+    /// Whether the worker looks whether the states stay as they are.
+    pub(super) still: bool,
     /// What became of that.
     pub(super) outcome: Outcome,
     pub(super) answer: Answer,
@@ -80,6 +82,12 @@ impl Planar {
         let range = self.samples.range();
         let samples = self.samples.memory.get_mut(range)?;
         samples.get_mut(channel * self.len..(channel + 1) * self.len)
+    }
+
+    /// Copies all samples of a hop of the same shape.
+    pub(super) fn copy_from(&mut self, other: &Self) {
+        let channels = self.channels_mut().zip(other.channels());
+        channels.flat_map(|(to, from)| to.iter_mut().zip(from)).for_each(|(to, from)| *to = *from);
     }
 
     pub(super) fn channels(&self) -> impl Iterator<Item = &[f32]> {

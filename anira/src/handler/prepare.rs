@@ -24,6 +24,7 @@ use super::parameter::Values;
 use super::patience::Patience;
 use super::payload::{Answer, Payload, Planar};
 use super::report::{PrepareReport, Prepared};
+use super::rest::Rest;
 use super::running::{Closed, Running};
 use super::stream::{Input, Streams, Timing};
 use super::swap::{Places, Troupe};
@@ -91,7 +92,8 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         };
         let query = LatencyQuery::for_host(host, hop_in as u64, hop_in as u64, max_inference)?
             .engines(plan.engines.min(workers) as u64)
-            .scheduling_allowance(allowance)
+            // Where no time is waited for, none is lost either.
+            .scheduling_allowance(if max_inference.is_zero() { allowance } else { allowance + self.jitter })
             .blocking_ratio(Rational::new(i128::from(self.config.blocking_ppm()), 1_000_000)?)
             .align(self.config.align_outputs());
         let streams: Vec<StreamHops> = match plan.outputs.as_slice() {
@@ -190,7 +192,9 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         };
         let ensembles: Vec<_> = places.iter().map(ensemble).collect();
         let troupe = Troupe::new(plan.clone(), answer.clone(), stage.clone(), places);
-        let payload = Payload { parameters, mix: Mix::default(), outcome: Outcome::default(), answer };
+        let rest = self.config.skip_silence().then(|| Rest::new(&histories, &parameters, &answer.hops));
+        let (mix, outcome) = (Mix::default(), Outcome::default());
+        let payload = Payload { parameters, mix, still: false, outcome, answer };
         let own: Vec<_> = self.members.iter().map(|m| m.plan(&plan)).collect();
         let outputs = outputs(&plan, &own, slots, max_block, &latency);
         let late = self.late(&plan, &outputs, &values)?;
@@ -219,6 +223,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             shared: self.shared.clone(),
             closed: closed.clone(),
             late,
+            rest,
             bypass: bypass(&plan),
             switcher: Switcher::new(&self.shared.choice, self.switch_fade, fade_hop),
             stage,

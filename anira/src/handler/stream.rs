@@ -20,6 +20,7 @@ use super::pace::Pace;
 use super::parameter::Values;
 use super::patience::Patience;
 use super::payload::Payload;
+use super::rest::Rest;
 use super::running::Closed;
 use super::switcher::{Stage, Switcher};
 use crate::block::{Sink, Source};
@@ -38,6 +39,8 @@ pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
     pub(super) shared: Arc<Shared>,
     pub(super) closed: Closed,
     pub(super) late: Late,
+    /// What is known of rest, where inferences are left out then.
+    pub(super) rest: Option<Rest>,
     pub(super) bypass: Bypass,
     pub(super) switcher: Switcher,
     pub(super) stage: Arc<Stage>,
@@ -108,6 +111,11 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
 
     pub(super) fn latency(&self, stream: usize) -> Option<u64> {
         self.outputs.get(stream).map(|o| o.latency)
+    }
+
+    pub(super) fn channels(&self, stream: usize) -> (usize, usize) {
+        let input = self.inputs.get(stream).map_or(0, |i| i.channels);
+        (input, self.outputs.get(stream).map_or(0, |o| o.channels))
     }
 
     pub(super) fn tail(&self, stream: usize) -> Option<u64> {
@@ -223,8 +231,12 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
 
     fn submit_one(&mut self, now: u64) -> bool {
         self.take_parameters();
-        self.shared.telemetry.count_submitted();
         self.switcher.settle(&self.shared.choice, &self.stage);
+        let still = self.look_for_rest();
+        if still && self.skip() {
+            return false;
+        }
+        self.shared.telemetry.count_submitted();
         let is_late = !self.may_wait() && self.pace.gives_up(self.producer.next_hop());
         // Or its samples found no room: an answer to silence in their place would be heard, and be counted as right.
         if is_late || self.producer.has_gap() {
@@ -236,7 +248,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             // Within the loop: a result that is collected there may change who is heard.
             let (parameters, mix) = (&self.parameters, self.switcher.mix());
             let sent = self.producer.submit(times, |payload| {
-                payload.mix = mix;
+                (payload.mix, payload.still) = (mix, still);
                 for (slot, values) in payload.parameters.iter_mut().zip(parameters) {
                     slot.iter_mut().zip(&values.now).for_each(|(to, from)| *to = *from);
                 }
@@ -258,6 +270,28 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             self.submit.submitted(self.forecast(clock::now()));
             self.submit.assist();
         }
+    }
+
+    /// Whether the next hop is like the one before: silence, for the same engine with the same parameters.
+    fn look_for_rest(&mut self) -> bool {
+        let Some(rest) = &mut self.rest else { return false };
+        rest.look(self.producer.next_hop(), &Heard(&self.producer), &self.parameters, self.switcher.mix())
+    }
+
+    /// The next hop is not run if its answer is known.
+    fn skip(&mut self) -> bool {
+        let (hop, has_gap) = (self.producer.next_hop(), self.producer.has_gap());
+        let Some(rest) = &mut self.rest else { return false };
+        if has_gap {
+            // Nobody knows what its samples were.
+            rest.forget();
+        }
+        let is_skipped = rest.skip(hop);
+        if is_skipped {
+            self.producer.forgo();
+            self.shared.telemetry.count_skipped();
+        }
+        is_skipped
     }
 
     /// The next hop is not run at all.
@@ -300,19 +334,29 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     fn collect(&mut self) {
         loop {
             match self.producer.collect() {
-                Collected::Empty | Collected::Pending => return,
+                Collected::Empty | Collected::Pending => break,
                 Collected::Lost(hop) => {
+                    if let Some(rest) = &mut self.rest {
+                        rest.give(hop, &mut self.outputs, &mut self.emit, &mut self.pace);
+                        rest.forget();
+                    }
                     for (stream, output) in self.outputs.iter_mut().enumerate() {
                         output.emit(stream, hop, None, &mut self.emit);
                     }
                 }
                 Collected::Ready(mut ready) => {
                     let hop = ready.hop();
+                    if let Some(rest) = &mut self.rest {
+                        rest.give(hop, &mut self.outputs, &mut self.emit, &mut self.pace);
+                    }
                     if let Some(output) = self.outputs.first() {
                         self.pace.arrived(hop, output.is_due(hop));
                     }
                     let Some(payload) = ready.payload() else { return };
                     self.switcher.collected(&payload.mix, payload.outcome, &self.shared.choice);
+                    if let Some(rest) = &mut self.rest {
+                        rest.learn(hop, payload);
+                    }
                     let answer = &payload.answer;
                     for (stream, (output, data)) in self.outputs.iter_mut().zip(&answer.hops).enumerate() {
                         output.emit(stream, hop, Some(data), &mut self.emit);
@@ -322,6 +366,10 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                     }
                 }
             }
+        }
+        if let Some(rest) = &mut self.rest {
+            let next = self.producer.oldest().unwrap_or(u64::MAX);
+            rest.give(next, &mut self.outputs, &mut self.emit, &mut self.pace);
         }
     }
 
@@ -468,6 +516,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         self.outputs.iter_mut().for_each(Output::reset);
         self.emit.reset();
         self.late.reset();
+        self.rest.iter_mut().for_each(Rest::reset);
         self.bypass.reset();
         self.switcher.reset(&self.shared.choice, &self.stage);
         // An inference that runs now is not waited for: what is late behind it is not the model's doing.

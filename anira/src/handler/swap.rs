@@ -230,6 +230,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             let right = "0: sessions were built for engines that never run side by side";
             return Err(Error::config("lead_in", now.lead_in, right));
         }
+        new.check_silence(&self.config)?;
         if new.remembers() && self.config.engines() > 1 {
             let right = "1: the model or its processor remembers from hop to hop";
             return Err(Error::config("engines", self.config.engines(), right));

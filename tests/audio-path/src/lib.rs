@@ -5,6 +5,7 @@
 
 pub mod planted;
 
+use anira::Resampled;
 use anira::prelude::*;
 use anira::realtime::FlushToZero;
 
@@ -12,6 +13,9 @@ use anira::realtime::FlushToZero;
 pub type Pooled = Audio<Bypass, HopProcessor, Pool>;
 /// A session whose slots the user's threads run.
 pub type OnDrivers = Audio<Bypass, HopProcessor, Driven>;
+
+/// A session whose model runs at another rate.
+pub type AtAnotherRate = Resampled<Bypass, HopProcessor, Pool>;
 
 macro_rules! entries {
     ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty $body:block)*) => {$(
@@ -54,6 +58,14 @@ entries! {
     driven_process(audio: &mut OnDrivers, block: &mut [&mut [f32]]) -> Status { audio.process(block) }
     driven_reset(audio: &mut OnDrivers) -> () { audio.reset() }
     driven_end(audio: OnDrivers) -> () { drop(audio) }
+
+    resampled_process(audio: &mut AtAnotherRate, block: &mut [&mut [f32]]) -> Status { audio.process(block) }
+    resampled_process_into(audio: &mut AtAnotherRate, input: &[&[f32]], output: &mut [&mut [f64]]) -> Status {
+        audio.process_into(input, output)
+    }
+    resampled_flush(audio: &mut AtAnotherRate, output: &mut [&mut [f32]]) -> Status { audio.flush(output) }
+    resampled_reset(audio: &mut AtAnotherRate) -> () { audio.reset() }
+    resampled_latency(audio: &AtAnotherRate) -> (u64, u64) { (audio.latency(), audio.tail()) }
 
     with_flush_to_zero(audio: &mut Pooled, block: &mut [&mut [f32]]) -> Status {
         let _denormals = FlushToZero::new();

@@ -79,6 +79,7 @@ pub fn matrix() -> Vec<Case> {
     cases.extend(late());
     cases.push(Case::new("the handler is gone", orphaned));
     cases.push(Case::new("waits for a part of the block", waiting));
+    cases.push(Case::new("falls asleep, sleeps, wakes up", asleep));
     cases.push(Case::new("inline", inline));
     cases.push(Case::new("engines are switched and exchanged", switch::on_workers));
     cases.push(Case::new("inline, engines are switched and exchanged", switch::inline));
@@ -319,6 +320,29 @@ fn check_late<B: Backend>(
     let told = handler.control().telemetry();
     assert!(told.late_samples > 0 && told.done > 0, "{told:?}");
     handler.control()
+}
+
+/// Silence for which no engine is run, and sounds in between.
+fn asleep(watch: &mut Watch<'_>) {
+    let config = InferenceConfig::builder()
+        .input(InputTensor::stream("input", HOP))
+        .output(OutputTensor::stream("output", HOP))
+        .max_inference(Duration::from_micros(500))
+        .skip_silence(true);
+    let builder = InferenceHandler::builder(valid(config.build())).backend(copying());
+    let mut handler = valid(builder.scheduler(pool(IdlePolicy::predictive())).build());
+    let Prepared { mut audio, .. } = valid(handler.prepare(&HostConfig::fixed(48_000.0, HOP)));
+    for round in 0..ROUNDS {
+        let mut block = [f32::from(u8::from(round % 20 == 0)); HOP];
+        watch("process of silence", &mut || _ = audio.process(&mut [&mut block[..]]));
+        if round % 50 == 49 {
+            watch("reset", &mut || audio.reset());
+        }
+        settle(&handler.control());
+    }
+    drop_watched(audio, "drop", watch);
+    let told = handler.control().telemetry();
+    assert!(told.skipped > 50 && told.done > 10, "{told:?}");
 }
 
 fn copying() -> impl Backend {
