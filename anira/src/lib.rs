@@ -5,6 +5,7 @@ mod auto;
 pub mod backends;
 mod bind;
 pub mod block;
+pub mod calibration;
 #[cfg(feature = "file")]
 pub mod file;
 mod handler;

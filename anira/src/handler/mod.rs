@@ -145,6 +145,14 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         Ok(prepared)
     }
 
+    /// As [`prepare`](Self::prepare), at this hop of the configuration's range.
+    pub(crate) fn prepare_at(&mut self, host: &HostConfig, hop: usize) -> Result<Prepared<B, P, S>> {
+        self.reclaim();
+        self.take_hop(hop)?;
+        let sizes = self.sizes(host)?;
+        self.start(host, sizes)
+    }
+
     /// The latency of each output stream that [`prepare`](Self::prepare) would give this host, in parts. Control thread.
     ///
     /// # Errors

@@ -110,7 +110,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     }
 
     /// The streams, as all engines together need them.
-    fn plan(&self) -> SessionPlan {
+    pub(crate) fn plan(&self) -> SessionPlan {
         let first = self.first();
         let mut plan = SessionPlan::new(first.binding.inputs.clone(), first.outputs.clone());
         for (input, context) in plan.inputs.iter_mut().zip(&self.alignment.contexts) {
@@ -311,7 +311,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     }
 
     /// Whether anything goes on from hop to hop: then a hop whose time has passed may still be worth running.
-    fn remembers(&self) -> bool {
+    pub(crate) fn remembers(&self) -> bool {
         self.members.iter().any(Member::remembers)
     }
 
