@@ -4,6 +4,7 @@
 //! anything else there is the library `anira`.
 
 mod audio_file;
+mod calibrate;
 mod doctor;
 mod engine;
 mod inspect;
@@ -49,6 +50,7 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Run(run::RunArgs),
     Latency(latency::LatencyArgs),
+    Calibrate(calibrate::CalibrateArgs),
     Doctor(doctor::DoctorArgs),
     Schema(schema::SchemaArgs),
     Violations(violations::ViolationsArgs),
@@ -93,6 +95,7 @@ fn dispatch(command: Command, out: &mut impl Write, log: &mut impl Write) -> Res
         Command::Inspect(args) => inspect::run(&args, out, log)?,
         Command::Run(args) => run::run(&args, out, log)?,
         Command::Latency(args) => latency::run(args, out)?,
+        Command::Calibrate(args) => calibrate::run(&args, out, log)?,
         Command::Doctor(args) => doctor::run(&args, out)?,
         Command::Schema(args) => schema::run(&args, out)?,
         Command::Violations(args) => violations::run(&args, out, log)?,

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anira::{Error, ErrorKind, Result};
 
 pub(crate) use args::ProcessArgs;
+pub(crate) use report::granted;
 
 use crate::audio_file::{Recording, WavSink};
 use crate::engine;

@@ -34,13 +34,13 @@ pub struct Progress {
 }
 
 impl Default for Settings {
-    /// 48 kHz; blocks from 32 to 2048; 1024 to 32,768 slots, at most 30 s; as many engines as there are cores; 2 s of a pool.
+    /// 48 kHz; blocks from 32 to 2048; 512 to 32,768 slots, at most 30 s; as many engines as there are cores; 2 s of a pool.
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         Self {
             sample_rate: 48_000.0,
             blocks: (5..12).map(|power| 1 << power).collect(),
-            least: 1024,
+            least: 512,
             most: 32_768,
             limit: Duration::from_secs(30),
             max_engines: cores,

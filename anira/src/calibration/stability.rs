@@ -8,7 +8,8 @@ const GROUP: usize = 32;
 const AGREE: usize = 4;
 /// Stable times differ by at most this share, and these nanoseconds, which are the clock's and the system's.
 const MEDIAN: f64 = 0.15;
-const TAIL: f64 = 1.0;
+const MIDDLE: f64 = 1.0;
+const TAIL: f64 = 3.0;
 const GRAIN: u64 = 2_000;
 const TAIL_GRAIN: u64 = 50_000;
 /// So many drifts one after the other, each further up: a time that grows.
@@ -50,7 +51,7 @@ pub enum Unstable {
     },
     /// There was no time for as many slots as it takes.
     TooFew {
-        /// Those that were measured after the warm-up.
+        /// Those that were measured, after the warm-up if it came to its end.
         slots: usize,
         /// As many as it takes.
         least: usize,
@@ -159,7 +160,11 @@ impl Judge {
 
     /// Slots of the warm-up, and what is wrong with the rest.
     pub(super) fn verdict(&self) -> (usize, Option<Unstable>) {
-        let Some(warm_up) = self.warm_up else { return (0, Some(self.verdict.clone())) };
+        let Some(warm_up) = self.warm_up else {
+            let too_few = Unstable::TooFew { slots: self.times.len(), least: self.least };
+            let known = Some(self.verdict.clone()).filter(|v| !matches!(v, Unstable::TooFew { .. }));
+            return (0, Some(known.unwrap_or(too_few)));
+        };
         let measured = &self.times[warm_up..];
         let least = self.enough(warm_up);
         match measured.len() < least {
@@ -178,7 +183,7 @@ fn judge(times: &[u64]) -> Option<Unstable> {
         return Some(Unstable::Drifts { from, to });
     }
     let (p25, p75) = (quantile(times, 1), quantile(times, 3));
-    if !near(p25, p75, TAIL, GRAIN) {
+    if !near(p25, p75, MIDDLE, GRAIN) {
         return Some(Unstable::Scattered { p25, p75 });
     }
     let all = Times::of(times);
