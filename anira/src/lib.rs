@@ -13,6 +13,7 @@ pub mod latency;
 pub mod prelude;
 mod shared;
 pub mod suggest;
+pub mod trace;
 
 pub use anira_realtime as realtime;
 pub use anira_scheduler as scheduler;

@@ -5,7 +5,8 @@ use super::program::{Folder, anira, repository};
 #[test]
 fn the_document_holds_together_and_its_exit_code_says_whether_it_is_stable() {
     let model = repository("models/amp-tcn-1k.onnx");
-    let done = anira(&["calibrate", &model, "--engine", "bypass", "--block", "100", "--seconds", "5", "--json"]);
+    let done =
+        anira(&["calibrate", &model, "--engine", "bypass", "--block", "100", "--seconds", "5", "--json"]);
     let json = done.json();
     assert_eq!(done.code, if json["stable"] == true { 0 } else { 2 }, "{}", done.err);
     assert_eq!(json["unstable"].is_null(), json["stable"] == true);
@@ -18,7 +19,10 @@ fn the_document_holds_together_and_its_exit_code_says_whether_it_is_stable() {
     }
     // A quarter more than the longest, up to whole hundredths of a millisecond.
     let recommended = number("recommended_max_inference_ms");
-    assert!((us[3] * 1.25 / 1000.0 - 1e-6..us[3] * 1.25 / 1000.0 + 0.0101).contains(&recommended), "{recommended}");
+    assert!(
+        (us[3] * 1.25 / 1000.0 - 1e-6..us[3] * 1.25 / 1000.0 + 0.0101).contains(&recommended),
+        "{recommended}"
+    );
     let table = json["table"].as_array().unwrap();
     let blocks: Vec<_> = table.iter().map(|row| row["host_block"].as_u64().unwrap()).collect();
     assert_eq!(blocks, [32, 64, 100, 128, 256, 512, 1024, 2048]);
@@ -28,9 +32,22 @@ fn the_document_holds_together_and_its_exit_code_says_whether_it_is_stable() {
         let text = |name: &str| row[name].to_string();
         let (block, hop, threads) = (text("host_block"), text("hop"), text("threads"));
         let asked = anira(&[
-            "latency", "--host-block", &block, "--sample-rate", "48000", "--hop-in", &hop, "--hop-out", &hop,
-            "--max-inference-ms", &recommended.to_string(), "--scheduling-allowance-ms", &allowance, "--engines",
-            &threads, "--json",
+            "latency",
+            "--host-block",
+            &block,
+            "--sample-rate",
+            "48000",
+            "--hop-in",
+            &hop,
+            "--hop-out",
+            &hop,
+            "--max-inference-ms",
+            &recommended.to_string(),
+            "--scheduling-allowance-ms",
+            &allowance,
+            "--engines",
+            &threads,
+            "--json",
         ]);
         let latency = asked.ok().json();
         for field in ["latency_samples", "adaptation", "inference", "model", "latency_ms"] {
@@ -43,7 +60,9 @@ fn the_document_holds_together_and_its_exit_code_says_whether_it_is_stable() {
 fn people_get_a_table() {
     let model = repository("models/amp-tcn-1k.onnx");
     let done = anira(&["calibrate", &model, "--engine", "bypass", "--seconds", "5"]);
-    for words in ["preparation", "wake-up", "declare: max_inference_ms = ", "scheduling_allowance_ms = ", "host block"] {
+    for words in
+        ["preparation", "wake-up", "declare: max_inference_ms = ", "scheduling_allowance_ms = ", "host block"]
+    {
         assert!(done.out.contains(words), "{words}: {}", done.out);
     }
     assert_eq!(done.out.lines().filter(|line| line.ends_with("  <-")).count(), 1, "{}", done.out);

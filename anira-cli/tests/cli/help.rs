@@ -4,7 +4,9 @@ use super::program::anira;
 
 #[test]
 fn every_command_explains_itself_with_examples() {
-    for command in ["process", "inspect", "run", "latency", "calibrate", "replay", "doctor", "schema", "violations"] {
+    for command in
+        ["process", "inspect", "run", "latency", "calibrate", "replay", "doctor", "schema", "violations"]
+    {
         let help = anira(&[command, "--help"]).ok();
         for part in ["Examples:", "Usage:", &format!("anira {command} ")] {
             assert!(help.out.contains(part), "{command} lacks {part}");

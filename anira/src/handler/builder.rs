@@ -258,6 +258,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Builder<B, P, S
             fallback,
             name: self.name,
             running: Vec::new(),
+            record: 0,
             origin: anira_scheduler::Origin::here(),
         })
     }

@@ -19,6 +19,7 @@ mod parameter;
 mod patience;
 mod payload;
 mod prepare;
+mod record;
 mod report;
 mod running;
 mod stream;
@@ -110,6 +111,8 @@ pub struct InferenceHandler<B: Backend, P: PrePostProcessor, S: Scheduler<Engine
     swappable: bool,
     scheduler: S,
     name: String,
+    /// Events that the next recording has room for; 0: none is wanted.
+    record: usize,
     origin: Origin,
 }
 

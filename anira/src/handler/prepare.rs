@@ -188,7 +188,9 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             let places = places.clone().into_boxed_slice();
             Ensemble::new(places, stage.clone(), answer.clone(), self.switch_fade, hops.clone())
         };
-        let ensembles: Vec<_> = places.iter().map(ensemble).collect();
+        let mut ensembles: Vec<_> = places.iter().map(ensemble).collect();
+        let (recording, recorder) =
+            self.recording(host, &plan, &latency, (max_inference, allowance), &mut ensembles);
         let troupe = Troupe::new(plan.clone(), answer.clone(), stage.clone(), places);
         let payload = Payload { parameters, mix: Mix::default(), outcome: Outcome::default(), answer };
         let own: Vec<_> = self.members.iter().map(|m| m.plan(&plan)).collect();
@@ -230,6 +232,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             reference: 0,
             last_block: 0,
             patience: Patience::new(f64::from(self.config.blocking_ppm()) / 1e6, 1e9 / host.sample_rate()),
+            recorder,
         };
         let (home, owner) = rtrb::RingBuffer::new(1);
         let report = PrepareReport {
@@ -247,7 +250,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         };
         let audio = Audio::new(Box::new(streams), home);
         self.running.push(Running::new(attachment, ring, closed, bell, owner, troupe));
-        Ok(Prepared { audio, report })
+        Ok(Prepared { audio, report, recording })
     }
 
     /// Two places for every engine, of which the first is taken; for each engine at once.
