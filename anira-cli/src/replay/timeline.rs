@@ -32,7 +32,7 @@ pub(super) fn draw(replayed: &Replayed, late: &LateRun, out: &mut impl Write) ->
     let rows = replayed.hops.get(place.saturating_sub(ROWS - 1)..=place).unwrap_or_default();
     // From the first hop that still has to do with it: those that were over when the one behind was submitted have not.
     let matters = |pair: &[Played]| matches!((&pair[0].fate, &pair[1]), (Fate::Ran { end, .. }, behind) if *end <= behind.submitted);
-    let first = rows.windows(2).rposition(matters).unwrap_or(0);
+    let first = rows.windows(2).rposition(matters).map_or(0, |over| over + 1);
     let rows = rows.get(first..).unwrap_or_default();
     let end = |hop: &Played| match hop.fate {
         Fate::Ran { end, .. } => end,
@@ -42,37 +42,38 @@ pub(super) fn draw(replayed: &Replayed, late: &LateRun, out: &mut impl Write) ->
     let from = rows.iter().map(|hop| hop.submitted).min().unwrap_or(late.at).min(late.at);
     let to = rows.iter().map(end).max().unwrap_or(late.at).max(late.at);
     let window = Window { from, to: to.max(from.saturating_add(1)) };
-    writeln!(out, "{:<MARGIN$}{}", "  callbacks", callbacks(replayed, window, late.at))?;
+    writeln!(out, "{:<MARGIN$}{}", "  callbacks", callbacks(replayed, window))?;
     for hop in rows {
         writeln!(out, "  {:<12}{}", format!("hop {}", hop.hop), row(hop, window, late))?;
     }
+    let mut look = vec![' '; WIDTH];
+    mark(&mut look, window.column(late.at), '!');
+    let look: String = look.into_iter().collect();
+    writeln!(out, "  {:<12}{}", "looked for", look.trim_end())?;
     let ms = |nanos: u64| nanos as f64 / 1e6;
     writeln!(
         out,
-        "{:MARGIN$}from {:.3} to {:.3} ms   . waits   # runs   - over   x given up   ! looked for by callback {}",
+        "{:MARGIN$}from {:.3} to {:.3} ms   . waits   # runs   - over   x given up   ! too late",
         "",
         ms(window.from),
-        ms(window.to),
-        late.callback
+        ms(window.to)
     )?;
     Ok(())
 }
 
-/// A bar for every callback of the window, with its number where there is room, and the moment of the last look.
-fn callbacks(replayed: &Replayed, window: Window, look: u64) -> String {
+/// A bar for every callback of the window, with its number where there is room.
+fn callbacks(replayed: &Replayed, window: Window) -> String {
     let mut line = vec![' '; WIDTH];
     let first = replayed.callbacks.partition_point(|at| *at < window.from);
-    for (callback, at) in
-        replayed.callbacks.iter().enumerate().skip(first).take_while(|(_, at)| **at <= window.to)
-    {
+    let within = replayed.callbacks.iter().enumerate().skip(first).take_while(|(_, at)| **at <= window.to);
+    for (callback, at) in within {
         let column = window.column(*at);
+        let next = replayed.callbacks.get(callback + 1).filter(|at| **at <= window.to);
+        let room = next.map_or(WIDTH, |at| window.column(*at)).saturating_sub(column);
         let text = format!("|{callback}");
-        // A number that would run into another one is left out.
-        let before = line.get(column.saturating_sub(1)).is_some_and(|c| c.is_ascii_digit());
-        let text = if before || column + text.len() > WIDTH { "|" } else { &text };
+        let text = if text.len() > room { "|" } else { &text };
         line.iter_mut().skip(column).zip(text.chars()).for_each(|(cell, c)| *cell = c);
     }
-    mark(&mut line, window.column(look), '!');
     line.into_iter().collect::<String>().trim_end().to_owned()
 }
 

@@ -157,3 +157,138 @@ impl Watch {
         advice
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use anira_backend_custom::{FnBackend, Inputs, Outputs};
+    use anira_traits::{DType, Signature, TensorInfo};
+
+    use super::*;
+    use crate::prelude::*;
+
+    const HOP: usize = 16;
+
+    /// At 100 Hz a hop is 160 ms, of which 150 are declared: far more than a slot takes on any machine.
+    struct Session {
+        play: Box<dyn FnMut(u64)>,
+        watch: Watch,
+        /// Microseconds that a slot takes at least.
+        takes: Arc<AtomicU64>,
+    }
+
+    fn session(declared: Duration) -> Session {
+        let tensor = |name| vec![TensorInfo::new(name, DType::F32, [1, 1, HOP].map(Some).to_vec())];
+        let takes = Arc::new(AtomicU64::new(0));
+        let of_engine = takes.clone();
+        let backend =
+            FnBackend::new("slow", Signature { inputs: tensor("x"), outputs: tensor("y") }, move || {
+                let takes = of_engine.clone();
+                move |_: &Inputs<'_>, _: &mut Outputs<'_>| {
+                    match takes.load(Ordering::Relaxed) {
+                        0 => {}
+                        micros => std::thread::sleep(Duration::from_micros(micros)),
+                    }
+                    Ok(())
+                }
+            });
+        let config = InferenceConfig::builder().max_inference(declared);
+        let config = config.input(InputTensor::stream("x", HOP)).output(OutputTensor::stream("y", HOP));
+        let driven = Driven::new(1).unwrap();
+        let mut driver = driven.driver();
+        let builder = InferenceHandler::builder(config.build().unwrap()).backend(backend).scheduler(driven);
+        let mut handler = builder.build().unwrap();
+        let Prepared { mut audio, report, .. } = handler.prepare(&HostConfig::fixed(100.0, HOP)).unwrap();
+        let watch = Watch::new(handler.control(), &report);
+        let play = Box::new(move |hops| {
+            let _ = &handler;
+            for _ in 0..hops {
+                let _ = audio.process(&mut [&mut [0.0f32; HOP][..]]);
+                assert!(driver.run_one());
+            }
+        });
+        Session { play, watch, takes }
+    }
+
+    const DECLARED: Duration = Duration::from_millis(150);
+
+    #[test]
+    fn nothing_is_said_before_enough_was_seen_and_nothing_twice() {
+        let Session { mut play, mut watch, .. } = session(DECLARED);
+        play(199);
+        assert_eq!(watch.look(), []);
+        play(1);
+        let advice = watch.look();
+        let [Advice::InferenceTooLarge { declared, seen, slots: 200 }] = advice[..] else {
+            panic!("{advice:?}")
+        };
+        assert!(declared == DECLARED && seen < DECLARED / 2, "{advice:?}");
+        assert_eq!(watch.look(), [], "nothing ran since");
+    }
+
+    #[test]
+    fn slots_that_are_longer_than_declared_are_counted() {
+        let Session { mut play, mut watch, takes } = session(Duration::from_micros(500));
+        takes.store(1000, Ordering::Relaxed);
+        play(200);
+        let advice = watch.look();
+        let Some(Advice::InferenceTooSmall { declared, seen, longer: 200, slots: 200 }) = advice.first()
+        else {
+            panic!("{advice:?}")
+        };
+        assert!(*declared == Duration::from_micros(500) && *seen >= Duration::from_millis(1), "{advice:?}");
+        assert!(
+            advice[0].to_string().starts_with("max_inference is 500µs, and 200 of 200 slots took longer")
+        );
+    }
+
+    #[test]
+    fn a_start_that_is_too_late_is_not_the_inferences_fault() {
+        let mut late = late_start();
+        let advice = late.look();
+        let Some(Advice::AllowanceTooSmall { declared: Duration::ZERO, seen, overdue: 1, slots: 200 }) =
+            advice.first()
+        else {
+            panic!("{advice:?}")
+        };
+        assert!(*seen >= Duration::from_millis(200), "{advice:?}");
+    }
+
+    /// A watch over 200 hops, of which one was begun after its time.
+    fn late_start() -> Watch {
+        let config = InferenceConfig::builder().max_inference(DECLARED);
+        let config = config.input(InputTensor::stream("x", HOP)).output(OutputTensor::stream("y", HOP));
+        let driven = Driven::new(1).unwrap();
+        let mut driver = driven.driver();
+        let builder = InferenceHandler::builder(config.build().unwrap()).backend(Bypass).scheduler(driven);
+        let mut handler = builder.build().unwrap();
+        let Prepared { mut audio, report, .. } = handler.prepare(&HostConfig::fixed(100.0, HOP)).unwrap();
+        let watch = Watch::new(handler.control(), &report);
+        for hop in 0..200 {
+            let _ = audio.process(&mut [&mut [0.0f32; HOP][..]]);
+            if hop == 50 {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            assert!(driver.run_one());
+        }
+        watch
+    }
+
+    #[test]
+    fn a_median_that_rises_is_drift() {
+        let Session { mut play, mut watch, takes } = session(DECLARED);
+        play(200);
+        let _ = watch.look();
+        play(200);
+        takes.store(5000, Ordering::Relaxed);
+        let slower = |advice: &[Advice]| advice.iter().any(|a| matches!(a, Advice::Slower { .. }));
+        let _ = watch.look();
+        play(200);
+        let advice = watch.look();
+        assert!(slower(&advice), "{advice:?}");
+        let Some(Advice::Slower { from, to }) = advice.last() else { panic!("{advice:?}") };
+        assert!(*from < *to && *to >= Duration::from_millis(5), "{advice:?}");
+    }
+}

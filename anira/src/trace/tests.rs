@@ -275,7 +275,7 @@ mod files {
 
     #[test]
     fn what_is_written_is_read() {
-        let (trace, _) = recorded(64, 64, false, 9);
+        let (trace, _) = recorded(7, 64, false, 1);
         assert_eq!(read(&text(&trace)).unwrap(), trace);
         assert_eq!(text(&read(&text(&trace)).unwrap()), text(&trace));
         assert!(trace.events.iter().any(|e| matches!(e, Event::Reset { .. })));
