@@ -59,7 +59,7 @@ impl<'s, B: Backend, P: PrePostProcessor> Probe<'s, B, P> {
     pub(super) fn measure(&mut self, hop: usize, mut progress: impl FnMut(f64)) -> Result<SlotTimes> {
         let host = HostConfig::fixed(self.settings.sample_rate, hop);
         let Prepared { mut audio, .. } = match self.config.hop_range() {
-            Some(_) => self.handler.prepare_at(&host, hop)?,
+            Some(_) => self.handler.prepare_at(&host, hop, SOME_TIME)?,
             None => self.handler.prepare(&host)?,
         };
         let mut sound = Sound::new(&self.handler.plan());

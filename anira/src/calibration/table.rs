@@ -46,9 +46,9 @@ impl Facts {
         let (Some(range), Some(least)) = (self.config.hop_range(), self.shortest_takes) else {
             return self.max_inference;
         };
-        let (from, to) = (range.from(), range.to());
-        let share = (hop.saturating_sub(from)) as f64 / (to.saturating_sub(from)).max(1) as f64;
-        least + self.max_inference.saturating_sub(least).mul_f64(share.clamp(0.0, 1.0))
+        let (above, from) = (self.max_inference.saturating_sub(least).as_nanos(), range.from());
+        let nanos = (above * hop.saturating_sub(from) as u128).div_ceil((range.to() - from).max(1) as u128);
+        least + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     fn latency(&self, host: &HostConfig, hop: usize, engines: usize) -> Result<Option<Latency>> {

@@ -128,6 +128,43 @@ fn more_engines_are_used_where_one_cannot_keep_up_and_no_more_than_help() {
 }
 
 #[test]
+fn both_ends_of_a_range_are_measured_and_the_table_chooses() {
+    let tensor = |name| vec![TensorInfo::new(name, DType::F32, vec![Some(1), Some(1), None])];
+    let signature = Signature { inputs: tensor("x"), outputs: tensor("y") };
+    let clock = Arc::new(AtomicU64::new(0));
+    let moved = clock.clone();
+    let backend = FnBackend::new("open", signature, move || {
+        let clock = moved.clone();
+        move |_: &anira_backend_custom::Inputs<'_>, y: &mut anira_backend_custom::Outputs<'_>| {
+            // 0.1 ms, and 4 us a sample.
+            clock.fetch_add(100_000 + 4000 * y.f32(0)?.len() as u64, Ordering::Relaxed);
+            Ok(())
+        }
+    });
+    // What is declared is far too much for its hops, and must not be in the way.
+    let range = anira_traits::HopRange::new(32, 256).multiple(32).shortest_takes(Duration::from_millis(900));
+    let config = InferenceConfig::builder()
+        .input(InputTensor::stream("x", 256))
+        .output(OutputTensor::stream("y", 256).shape([1, 1, 256]))
+        .max_inference(Duration::from_secs(1))
+        .hop_range(range)
+        .build()
+        .unwrap();
+    let settings = settings().without_pool().blocks([64, 256]).clock(move || clock.load(Ordering::Relaxed));
+    let found = calibrate(InferenceHandler::builder(config).backend(backend), &settings, |_| ()).unwrap();
+    let measured: Vec<_> = found.slots.iter().map(|slot| (slot.hop, slot.total.max.nanos)).collect();
+    assert_eq!(measured, [(32, 228_000), (256, 1_124_000)]);
+    let declared = (found.shortest_takes.unwrap(), found.max_inference);
+    assert_eq!(declared, (Duration::from_micros(290), Duration::from_micros(1410)));
+    let chosen: Vec<_> =
+        found.table.iter().map(|row| (row.block, row.hop, row.latency.as_ref().unwrap().samples)).collect();
+    // One block each: no hop has less, and of those that have it these are the longest.
+    assert_eq!(chosen, [(64, 64, 64), (256, 256, 256)]);
+    // 290 us and a seventh of 1120 more: 32 samples of 224.
+    assert_eq!(found.table[0].max_inference, Duration::from_micros(450));
+}
+
+#[test]
 fn a_failing_engine_is_an_error_that_names_the_slot() {
     let tensor = |name| vec![TensorInfo::new(name, DType::F32, [1, 1, HOP].map(Some).to_vec())];
     let signature = Signature { inputs: tensor("x"), outputs: tensor("y") };

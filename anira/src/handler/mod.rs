@@ -148,10 +148,16 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         Ok(prepared)
     }
 
-    /// As [`prepare`](Self::prepare), at this hop of the configuration's range.
-    pub(crate) fn prepare_at(&mut self, host: &HostConfig, hop: usize) -> Result<Prepared<B, P, S>> {
+    /// As [`prepare`](Self::prepare), at this hop of the configuration's range, as if a slot took this time.
+    pub(crate) fn prepare_at(
+        &mut self,
+        host: &HostConfig,
+        hop: usize,
+        time: Duration,
+    ) -> Result<Prepared<B, P, S>> {
         self.reclaim();
         self.take_hop(hop)?;
+        self.planned.iter_mut().for_each(|planned| planned.time = Some(time));
         let sizes = self.sizes(host)?;
         self.start(host, sizes)
     }

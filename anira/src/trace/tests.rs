@@ -25,7 +25,7 @@ fn recorded(hop: usize, block: usize, stateful: bool, seed: u64) -> (Trace, Vec<
         move |x: &Inputs<'_>, y: &mut Outputs<'_>| {
             runs += 1;
             y.f32(0)?.copy_from_slice(x.f32(0)?);
-            if runs % 17 == 0 { Err(Error::new(ErrorKind::Engine, "now and then")) } else { Ok(()) }
+            if runs.is_multiple_of(17) { Err(Error::new(ErrorKind::Engine, "now and then")) } else { Ok(()) }
         }
     });
     let driven = Driven::new(1).unwrap();
