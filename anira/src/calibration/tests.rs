@@ -105,6 +105,10 @@ fn a_bimodal_time_is_not_stable() {
     let random = |n: u64| numbers(n)() % 2;
     let found = of(move |n| 400_000 + 3_600_000 * random(n), settings());
     assert!(!found.is_stable(), "{:?}", found.slot());
+    // In a steady mixture whose median is that of the slower kind.
+    let found = of(|n| if n % 10 < 3 { 400_000 } else { 4_000_000 }, settings());
+    let unstable = found.slot().unstable.clone();
+    assert_eq!(unstable, Some(Unstable::Scattered { p25: 400_000, p75: 4_000_000 }));
     // In long phases.
     let found = of(|n| if n / 96 % 2 == 0 { 400_000 } else { 4_000_000 }, settings());
     let unstable = found.slot().unstable.clone().unwrap();
