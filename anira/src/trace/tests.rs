@@ -150,7 +150,7 @@ fn every_cause_is_told_with_its_hop() {
     assert_eq!(late(&made(10, |_| (0, 6 * MS), |k| if k == 2 { 5 * MS } else { 0 })), [(3, 2, 480, jitter)]);
     // What the allowance covers is no fault: 4 ms beyond it, and 4.5 ms of the callback's.
     let jitter = Cause::Jitter { callback: 7, by: 4_500_000 };
-    let slow = |n| (if n == 7 { 5 * MS } else { 0 }, 6 * MS);
+    let slow = |n| if n == 7 { (5 * MS, 6 * MS) } else { (0, 2 * MS) };
     assert_eq!(late(&made(10, slow, |k| if k == 7 { 4_500_000 } else { 0 })), [(8, 7, 480, jitter)]);
     let mut failed = made(10, |_| (0, MS), |_| 0);
     for event in &mut failed.events {
