@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(since.count(), 3);
         assert!((3000..3400).contains(&since.max), "{}", since.max);
         // To an eighth, and never one that may have been shorter.
-        assert_eq!((since.above(900), since.above(1000), since.above(2000), since.above(3000)), (3, 0, 1, 0));
+        assert_eq!((since.above(900), since.above(1000), since.above(2000), since.above(3000)), (3, 1, 1, 0));
         assert_eq!(earlier.since(&earlier), HistogramSnapshot { max: 0, ..Histogram::default().snapshot() });
     }
 }
