@@ -4,12 +4,14 @@
 //! anything else there is the library `anira`.
 
 mod audio_file;
+mod calibrate;
 mod doctor;
 mod engine;
 mod inspect;
 mod latency;
 mod npy;
 mod process;
+mod replay;
 mod run;
 mod schema;
 mod violations;
@@ -49,6 +51,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Run(run::RunArgs),
     Latency(latency::LatencyArgs),
+    Calibrate(calibrate::CalibrateArgs),
+    Replay(replay::ReplayArgs),
     Doctor(doctor::DoctorArgs),
     Schema(schema::SchemaArgs),
     Violations(violations::ViolationsArgs),
@@ -61,7 +65,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Does what the arguments say, of which the first is the program's name, and gives the exit code: 0 done, 2 a mistake
-/// in what was given, 1 a fault of anira's. JSON goes to `out`, everything else to `log`; but help, and what is wrong with the
+/// in what was given, 1 a fault of anira's; 3, of `replay`, something was late. JSON goes to `out`, everything else to `log`; but help, and what is wrong with the
 /// arguments themselves, go to the process's own outputs.
 pub fn run_with(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
@@ -77,7 +81,7 @@ pub fn run_with(
         }
     };
     match std::panic::catch_unwind(AssertUnwindSafe(|| dispatch(cli.command, out, log))) {
-        Ok(Ok(())) => 0,
+        Ok(Ok(code)) => code,
         Ok(Err(error)) => {
             let _ = writeln!(log, "error: {error}");
             if error.kind().is_users() { 2 } else { 1 }
@@ -87,15 +91,20 @@ pub fn run_with(
     }
 }
 
-fn dispatch(command: Command, out: &mut impl Write, log: &mut impl Write) -> Result<()> {
+/// What was done, as an exit code: 0, unless the command says of another one what it means.
+fn dispatch(command: Command, out: &mut impl Write, log: &mut impl Write) -> Result<u8> {
+    let mut code = 0;
     match command {
         Command::Process(args) => process::run(&args, out, log)?,
         Command::Inspect(args) => inspect::run(&args, out, log)?,
         Command::Run(args) => run::run(&args, out, log)?,
         Command::Latency(args) => latency::run(args, out)?,
+        Command::Calibrate(args) => calibrate::run(&args, out, log)?,
+        Command::Replay(args) => code = replay::run(&args, out)?,
         Command::Doctor(args) => doctor::run(&args, out)?,
         Command::Schema(args) => schema::run(&args, out)?,
         Command::Violations(args) => violations::run(&args, out, log)?,
     }
-    out.flush().map_err(Error::from)
+    out.flush().map_err(Error::from)?;
+    Ok(code)
 }

@@ -94,6 +94,24 @@ impl HistogramSnapshot {
     }
 }
 
+impl HistogramSnapshot {
+    /// What was counted after `earlier`, a snapshot of the same histogram. Its `max` is that of the last bucket with anything in it.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let before = earlier.counts.iter().copied().chain(std::iter::repeat(0));
+        let counts: Vec<u64> =
+            self.counts.iter().zip(before).map(|(now, then)| now.saturating_sub(then)).collect();
+        let max = counts.iter().rposition(|count| *count > 0).map_or(0, |last| upper(last).min(self.max));
+        Self { counts, max }
+    }
+
+    /// How many times are longer than `nanos` for certain: those of the buckets that begin above it.
+    #[must_use]
+    pub fn above(&self, nanos: u64) -> u64 {
+        self.counts.iter().skip(bucket(nanos) + 1).sum()
+    }
+}
+
 /// One session's counters. All are monotonic.
 #[derive(Debug, Default)]
 pub struct Telemetry {
@@ -271,5 +289,19 @@ mod tests {
             assert!((right..=right * 1.13).contains(&got), "{p}: {got}");
         }
         assert_eq!(Histogram::default().snapshot().percentile(0.5), 0);
+    }
+
+    #[test]
+    fn what_came_since_is_told_apart_from_what_was() {
+        let histogram = Histogram::default();
+        histogram.record(5_000_000);
+        let earlier = histogram.snapshot();
+        [1000, 1000, 3000].iter().for_each(|n| histogram.record(*n));
+        let since = histogram.snapshot().since(&earlier);
+        assert_eq!(since.count(), 3);
+        assert!((3000..3400).contains(&since.max), "{}", since.max);
+        // To an eighth, and never one that may have been shorter.
+        assert_eq!((since.above(900), since.above(1000), since.above(2000), since.above(3000)), (3, 1, 1, 0));
+        assert_eq!(earlier.since(&earlier), HistogramSnapshot { max: 0, ..Histogram::default().snapshot() });
     }
 }

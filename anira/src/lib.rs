@@ -5,6 +5,7 @@ mod auto;
 pub mod backends;
 mod bind;
 pub mod block;
+pub mod calibration;
 #[cfg(feature = "file")]
 pub mod file;
 mod handler;
@@ -13,6 +14,7 @@ pub mod prelude;
 mod resample;
 mod shared;
 pub mod suggest;
+pub mod trace;
 
 pub use anira_realtime as realtime;
 pub use anira_scheduler as scheduler;

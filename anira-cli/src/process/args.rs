@@ -83,6 +83,9 @@ pub(crate) struct ProcessArgs {
     /// Write a report to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
+    /// Record what the session's threads do to this file, for `anira replay`
+    #[arg(long, value_name = "FILE", conflicts_with = "resample")]
+    pub(super) trace: Option<PathBuf>,
     /// Print the report on standard output, as JSON
     #[arg(long)]
     pub(super) json: bool,

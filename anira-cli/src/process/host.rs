@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anira::latency::Latency;
 use anira::prelude::{Audio, Control, InferenceHandler, Prepared, Status};
 use anira::scheduler::{Granted, Histogram, HistogramSnapshot, Pool, Priority, TelemetrySnapshot};
+use anira::trace::{self, Trace};
 use anira::traits::{Backend, InputRole, OutputRole, PrePostProcessor, Scheduler};
 use anira::{EngineOf, Error, ErrorKind, Fault, HostConfig, InferenceConfig, Mode, Resampled, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,6 +14,9 @@ use super::args::ProcessArgs;
 use super::setup::Setup;
 use crate::audio_file::{Recording, WavSink};
 use crate::engine::Task;
+
+/// Events of one thread between two callbacks: those of a block of 2^20 samples in hops of 8, and more.
+const TRACE_EVENTS: usize = 1 << 18;
 
 /// What came of it.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub(super) struct Played {
     pub(super) max_inference: Duration,
     /// What the system granted the thread that stood for the audio thread, in real time.
     pub(super) priority: Option<Granted>,
+    /// What the session's threads did, if somebody wants to know.
+    pub(super) trace: Option<Trace>,
 }
 
 /// The task: a session, a recording through it, and the file that gets what comes out.
@@ -60,19 +66,21 @@ impl Task for Host<'_> {
             .block(sizes.announced())
             .channels(recording.channels.len())
             .mode(if args.realtime { Mode::Realtime } else { Mode::Offline });
-        let (mut audio, report, resampling) = if args.resample && handler.config().sample_rate().is_some() {
-            let (audio, report) = handler.prepare_resampled(&host)?;
-            let mut session = report.session;
-            if let Some(latency) = session.latency.first_mut() {
-                latency.samples = report.latency;
-                (latency.adaptation, latency.inference) = (report.adaptation, report.inference);
-                (latency.model, latency.padding) = (report.model, report.padding);
-            }
-            (Half::Resampled(Box::new(audio)), session, Some(report.resampling))
-        } else {
-            let Prepared { audio, report, .. } = handler.prepare(&host)?;
-            (Half::Plain(audio), report, None)
-        };
+        handler.record(if args.trace.is_some() { TRACE_EVENTS } else { 0 });
+        let (mut audio, report, resampling, traced) =
+            if args.resample && handler.config().sample_rate().is_some() {
+                let (audio, report) = handler.prepare_resampled(&host)?;
+                let mut session = report.session;
+                if let Some(latency) = session.latency.first_mut() {
+                    latency.samples = report.latency;
+                    (latency.adaptation, latency.inference) = (report.adaptation, report.inference);
+                    (latency.model, latency.padding) = (report.model, report.padding);
+                }
+                (Half::Resampled(Box::new(audio)), session, Some(report.resampling), None)
+            } else {
+                let Prepared { audio, report, recording, .. } = handler.prepare(&host)?;
+                (Half::Plain(audio), report, None, recording)
+            };
         let latency = report.latency.first().cloned().ok_or_else(|| no_stream("output"))?;
         let control = handler.control();
         let mut playing = Playing {
@@ -82,6 +90,7 @@ impl Task for Host<'_> {
             clock: args.realtime.then(Instant::now),
             callback: Histogram::default(),
             callbacks: 0,
+            traced,
         };
         // The audio thread of a host stands above the workers; as a thread like any other it would be late by itself.
         let priority = args.realtime.then(|| Priority::Realtime(60).apply());
@@ -100,6 +109,7 @@ impl Task for Host<'_> {
             took,
             max_inference: report.max_inference,
             priority,
+            trace: playing.traced.map(trace::Recording::finish),
         };
         Ok((sink, played))
     }
@@ -198,6 +208,7 @@ struct Playing<'a> {
     clock: Option<Instant>,
     callback: Histogram,
     callbacks: u64,
+    traced: Option<trace::Recording>,
 }
 
 impl Playing<'_> {
@@ -224,6 +235,9 @@ impl Playing<'_> {
                 break;
             }
             self.fill(&mut block, done, size);
+            if let Some(traced) = &mut self.traced {
+                traced.drain();
+            }
             self.wait_for(done);
             let (status, time) = self.call(audio, &mut block, &mut scrap, done, size);
             self.callback.record(time);

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anira::{Error, ErrorKind, Result};
 
 pub(crate) use args::ProcessArgs;
+pub(crate) use report::granted;
 
 use crate::audio_file::{Recording, WavSink};
 use crate::engine;
@@ -44,11 +45,17 @@ pub(crate) fn run(args: &ProcessArgs, out: &mut impl Write, log: &mut impl Write
     // Both files are begun before the work, so that a place that cannot be written is told at once.
     let sink = WavSink::create(&args.output, recording.rate, recording.channels.len(), recording.frames())?;
     let report_file = args.report.as_deref().map(WholeFile::create).transpose()?;
+    let trace_file = args.trace.as_deref().map(WholeFile::create).transpose()?;
     let (sink, played) = engine::with(engine, Host { setup, args, recording: &recording, sink })
         .map_err(|error| said_of_model(error, args))?;
     let report = report::Report::new(args, engine, &origin, &recording, &played);
     sink.finish()?;
     let json = report.json()?;
+    if let (Some(file), Some(trace)) = (trace_file, &played.trace) {
+        let mut text = Vec::new();
+        trace.write(&mut text)?;
+        file.finish_with(&text)?;
+    }
     if let Some(file) = report_file {
         file.finish_with(json.as_bytes())?;
     }

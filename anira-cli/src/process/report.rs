@@ -186,7 +186,7 @@ fn time(micros: f64) -> String {
 }
 
 /// What the system granted, for people.
-fn granted(granted: &Granted) -> String {
+pub(crate) fn granted(granted: &Granted) -> String {
     match (granted.priority, &granted.refusal) {
         (Priority::Realtime(level), _) => format!("real-time priority {level}"),
         (_, Some(refusal)) => format!("normal priority (real time was refused: {refusal})"),

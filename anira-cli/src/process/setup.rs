@@ -1,7 +1,7 @@
 //! What a run needs before it starts: engine, configuration, model, and where each came from.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anira::file::ConfigFile;
 use anira::suggest::{Suggestion, suggest};
@@ -19,7 +19,7 @@ pub(crate) struct Setup {
     pub(crate) source: ModelSource,
     pub(crate) options: BTreeMap<String, String>,
     /// Where the configuration comes from, as a sentence.
-    pub(super) origin: String,
+    pub(crate) origin: String,
     /// What was assumed.
     pub(crate) notes: Vec<String>,
 }
@@ -30,17 +30,25 @@ impl Setup {
     /// # Errors
     /// Those of the files, of the configuration, and `NotBuilt` for the engine.
     pub(super) fn find(args: &ProcessArgs) -> Result<Self> {
-        match (&args.config, is_configuration(&args.model)) {
+        Self::with(&args.model, args.config.as_deref(), args.engine)
+    }
+
+    /// The same for a model and a configuration, if there is one.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub(crate) fn with(model: &Path, config: Option<&Path>, engine: EngineArg) -> Result<Self> {
+        match (config, is_configuration(model)) {
             (Some(config), true) => {
-                let value = format!("{} beside {}", config.display(), args.model.display());
+                let value = format!("{} beside {}", config.display(), model.display());
                 Err(Error::config(
                     "--config",
                     value,
                     "one configuration: leave --config out, or name the model file",
                 ))
             }
-            (Some(config), false) => Self::configured(config, Some(&args.model), args.engine),
-            (None, _) => Self::of(&args.model, args.engine),
+            (Some(config), false) => Self::configured(config, Some(model), engine),
+            (None, _) => Self::of(model, engine),
         }
     }
 
@@ -55,7 +63,7 @@ impl Setup {
         }
     }
 
-    fn configured(path: &Path, model: Option<&PathBuf>, engine: EngineArg) -> Result<Self> {
+    fn configured(path: &Path, model: Option<&Path>, engine: EngineArg) -> Result<Self> {
         let mut file = ConfigFile::read(path)?;
         let choice = match model {
             None => {

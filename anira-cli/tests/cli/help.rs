@@ -4,7 +4,9 @@ use super::program::anira;
 
 #[test]
 fn every_command_explains_itself_with_examples() {
-    for command in ["process", "inspect", "run", "latency", "doctor", "schema", "violations"] {
+    for command in
+        ["process", "inspect", "run", "latency", "calibrate", "replay", "doctor", "schema", "violations"]
+    {
         let help = anira(&[command, "--help"]).ok();
         for part in ["Examples:", "Usage:", &format!("anira {command} ")] {
             assert!(help.out.contains(part), "{command} lacks {part}");
@@ -18,6 +20,8 @@ fn every_command_explains_itself_with_examples() {
         "inspect",
         "run",
         "latency",
+        "calibrate",
+        "replay",
         "doctor",
         "schema",
         "violations",
@@ -38,6 +42,8 @@ fn every_fixed_argument_is_there() {
         ("inspect", "MODEL --json"),
         ("run", "MODEL --input --output-dir --engine"),
         ("doctor", "--json"),
+        ("calibrate", "MODEL --config --engine --block --sample-rate --seconds --json"),
+        ("replay", "TRACE --seed --json"),
         ("violations", "MODEL --engine --iterations --json --csv --svg --with-preparation"),
         (
             "latency",

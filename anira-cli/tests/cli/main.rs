@@ -3,6 +3,7 @@
 #![cfg(feature = "rten")]
 #![allow(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 
+mod calibrate;
 mod configuration;
 mod doctor;
 mod files;
@@ -11,6 +12,7 @@ mod help;
 mod inspect;
 mod options;
 mod program;
+mod replay;
 mod run;
 mod schema;
 mod sound;

@@ -98,7 +98,7 @@ impl<B, P, S> Builder<B, P, S> {
         self.with(|processor, _| (processor, scheduler))
     }
 
-    fn with<P2, S2>(self, change: impl FnOnce(P, S) -> (P2, S2)) -> Builder<B, P2, S2> {
+    pub(crate) fn with<P2, S2>(self, change: impl FnOnce(P, S) -> (P2, S2)) -> Builder<B, P2, S2> {
         let Self { config, backend, processor, scheduler, source, options, name, engines, .. } = self;
         let Self { switch_fade, swappable, late_function, fallback, .. } = self;
         let (processor, scheduler) = change(processor, scheduler);
@@ -116,6 +116,12 @@ impl<B, P, S> Builder<B, P, S> {
             late_function,
             fallback,
         }
+    }
+
+    /// With this configuration instead.
+    pub(crate) fn reconfigured(mut self, change: impl FnOnce(InferenceConfig) -> InferenceConfig) -> Self {
+        self.config = change(self.config);
+        self
     }
 
     /// Where the model comes from; backends that make up their model need none.
@@ -258,6 +264,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> Builder<B, P, S
             jitter: Duration::ZERO,
             name: self.name,
             running: Vec::new(),
+            record: 0,
             origin: anira_scheduler::Origin::here(),
         })
     }

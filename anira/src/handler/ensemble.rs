@@ -10,6 +10,7 @@ use super::crew::{Crew, Parameters, Start};
 use super::mix::{Cue, Fade, MAX_ENGINES, Mix, Outcome, Way};
 use super::payload::{Answer, Payload};
 use super::switcher::Stage;
+use crate::trace::recorder::WorkerEnd;
 
 /// Where a crew stands. Locked by the worker whose turn it is, and by a control thread only while no slot names the place: nobody
 /// ever waits.
@@ -26,6 +27,8 @@ pub struct Ensemble<E, W> {
     hops: Box<[usize]>,
     /// Places whose crew is broken, as bits.
     broken: u32,
+    /// Where its runs are recorded, if they are.
+    pub(super) recorder: Option<WorkerEnd>,
 }
 
 /// What a run came to.
@@ -50,7 +53,7 @@ impl<E: Engine, W: WorkerPart> Ensemble<E, W> {
         fade: usize,
         hops: Box<[usize]>,
     ) -> Self {
-        Self { places, stage, other: answer, fade, hops, broken: 0 }
+        Self { places, stage, other: answer, fade, hops, broken: 0, recorder: None }
     }
 
     /// Has a slot of this generation answered as its mix says; `release` is called as soon as the windows were read. Worker.

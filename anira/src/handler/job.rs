@@ -33,14 +33,20 @@ impl<E: Engine, W: WorkerPart> Job<E, W> {
     fn run(&self, mut claim: Claim<'_, Payload, Ensemble<E, W>>) -> Ran {
         let started = clock::now();
         let times = claim.times();
+        let mut which = (0, 0);
         let played = match claim.parts() {
             Some(Parts { header, payload, executor, input }) => {
+                which = (header.generation, header.hop);
                 executor.run(header.generation, payload, input, Input::release)
             }
             None => Played::failed(Error::new(ErrorKind::Internal, "a claimed slot without contents")),
         };
         let telemetry = &self.shared.telemetry;
-        telemetry.count_run(played.ok, times, started, clock::now());
+        let ended = clock::now();
+        telemetry.count_run(played.ok, times, started, ended);
+        if let Some(recorder) = claim.executor().and_then(|ensemble| ensemble.recorder.as_mut()) {
+            recorder.run(which, (started, ended), played.ok);
+        }
         // Engines that broke (a panic, a reset that failed) must not take slots away from those that work. Only once: the last
         // ensemble of a session goes on to answer that one of it is broken, and with the others.
         claim.finish(played.ok, played.broke);

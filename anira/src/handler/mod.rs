@@ -19,6 +19,7 @@ mod parameter;
 mod patience;
 mod payload;
 mod prepare;
+mod record;
 mod report;
 mod rest;
 mod running;
@@ -113,6 +114,8 @@ pub struct InferenceHandler<B: Backend, P: PrePostProcessor, S: Scheduler<Engine
     /// How much later than its samples say a callback may come.
     jitter: Duration,
     name: String,
+    /// Events that the next recording has room for; 0: none is wanted.
+    record: usize,
     origin: Origin,
 }
 
@@ -154,6 +157,20 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         let prepared = self.prepare(host);
         self.jitter = Duration::ZERO;
         prepared
+    }
+
+    /// As [`prepare`](Self::prepare), at this hop of the configuration's range, as if a slot took this time.
+    pub(crate) fn prepare_at(
+        &mut self,
+        host: &HostConfig,
+        hop: usize,
+        time: Duration,
+    ) -> Result<Prepared<B, P, S>> {
+        self.reclaim();
+        self.take_hop(hop)?;
+        self.planned.iter_mut().for_each(|planned| planned.time = Some(time));
+        let sizes = self.sizes(host)?;
+        self.start(host, sizes)
     }
 
     /// The latency of each output stream that [`prepare`](Self::prepare) would give this host, in parts. Control thread.

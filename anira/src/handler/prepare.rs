@@ -112,7 +112,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     }
 
     /// The streams, as all engines together need them.
-    fn plan(&self) -> SessionPlan {
+    pub(crate) fn plan(&self) -> SessionPlan {
         let first = self.first();
         let mut plan = SessionPlan::new(first.binding.inputs.clone(), first.outputs.clone());
         for (input, context) in plan.inputs.iter_mut().zip(&self.alignment.contexts) {
@@ -190,7 +190,9 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             let places = places.clone().into_boxed_slice();
             Ensemble::new(places, stage.clone(), answer.clone(), self.switch_fade, hops.clone())
         };
-        let ensembles: Vec<_> = places.iter().map(ensemble).collect();
+        let mut ensembles: Vec<_> = places.iter().map(ensemble).collect();
+        let (recording, recorder) =
+            self.recording(host, &plan, &latency, (max_inference, allowance), &mut ensembles);
         let troupe = Troupe::new(plan.clone(), answer.clone(), stage.clone(), places);
         let rest = self.config.skip_silence().then(|| Rest::new(&histories, &parameters, &answer.hops));
         let (mix, outcome) = (Mix::default(), Outcome::default());
@@ -235,6 +237,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             reference: 0,
             last_block: 0,
             patience: Patience::new(f64::from(self.config.blocking_ppm()) / 1e6, 1e9 / host.sample_rate()),
+            recorder,
         };
         let (home, owner) = rtrb::RingBuffer::new(1);
         let report = PrepareReport {
@@ -252,7 +255,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         };
         let audio = Audio::new(Box::new(streams), home);
         self.running.push(Running::new(attachment, ring, closed, bell, owner, troupe));
-        Ok(Prepared { audio, report })
+        Ok(Prepared { audio, report, recording })
     }
 
     /// Two places for every engine, of which the first is taken; for each engine at once.
@@ -316,7 +319,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
     }
 
     /// Whether anything goes on from hop to hop: then a hop whose time has passed may still be worth running.
-    fn remembers(&self) -> bool {
+    pub(crate) fn remembers(&self) -> bool {
         self.members.iter().any(Member::remembers)
     }
 

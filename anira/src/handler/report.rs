@@ -8,6 +8,7 @@ use super::EngineOf;
 use super::audio::Audio;
 use super::hop::HopChoice;
 use crate::latency::Latency;
+use crate::trace::Recording;
 
 /// A prepared session: the audio thread's half, and what the host may want to know.
 #[non_exhaustive]
@@ -16,6 +17,8 @@ pub struct Prepared<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> 
     pub audio: Audio<B, P, S>,
     /// For the host and the user.
     pub report: PrepareReport,
+    /// What the session's threads do, as they do it; only after [`record`](crate::InferenceHandler::record).
+    pub recording: Option<Recording>,
 }
 
 /// What a session came out as.

@@ -24,6 +24,7 @@ use super::rest::Rest;
 use super::running::Closed;
 use super::switcher::{Stage, Switcher};
 use crate::block::{Sink, Source};
+use crate::trace::recorder::AudioEnd;
 
 /// How often a callback that may wait looks for results before it sleeps: some microseconds.
 const SPINS: u32 = 64;
@@ -57,6 +58,8 @@ pub(super) struct Streams<E: Engine, P: PrePostProcessor, S: Submit> {
     /// Samples that the last call brought to stream 0, by which the next submission is foretold.
     pub(super) last_block: u64,
     pub(super) patience: Patience,
+    /// Where what happens is recorded, if it is.
+    pub(super) recorder: Option<AudioEnd>,
 }
 
 /// One input stream, as the audio thread needs it.
@@ -155,6 +158,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
     /// Takes in samples that `write` gives: channel, target, offset.
     fn take_in(&mut self, stream: usize, frames: usize, mut write: impl FnMut(usize, &mut [f32], usize)) {
         if stream == 0 && frames > 0 {
+            self.record(|recorder| recorder.block(frames));
             self.last_block = frames as u64;
             self.patience.earn(frames);
         }
@@ -175,6 +179,13 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             self.producer.skip(stream, frames);
         }
         self.submit_complete();
+    }
+
+    #[inline]
+    fn record(&mut self, event: impl FnOnce(&mut AudioEnd)) {
+        if let Some(recorder) = &mut self.recorder {
+            event(recorder);
+        }
     }
 
     /// Submits every hop that all input streams have whole.
@@ -243,7 +254,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             self.forgo();
             return false;
         }
-        let times = self.times(now);
+        let (times, hop) = (self.times(now), self.producer.next_hop());
         loop {
             // Within the loop: a result that is collected there may change who is heard.
             let (parameters, mix) = (&self.parameters, self.switcher.mix());
@@ -254,6 +265,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
                 }
             });
             if sent {
+                self.record(|recorder| recorder.hop(hop, times));
                 self.switcher.go_on(&self.shared.choice);
                 return true;
             }
@@ -296,7 +308,8 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
 
     /// The next hop is not run at all.
     fn forgo(&mut self) {
-        self.producer.forgo();
+        let hop = self.producer.forgo();
+        self.record(|recorder| recorder.dropped(hop));
         // Time goes on, for a fade as well.
         self.switcher.go_on(&self.shared.choice);
         self.shared.telemetry.count_dropped(1);
@@ -324,7 +337,8 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         let Some(past) = past.filter(|_| !self.may_wait()) else { return };
         let may_wait = if self.dropping { 0 } else { self.timing.max_catch_up };
         let mut before = past.saturating_sub(may_wait);
-        while self.producer.drop_oldest(before).is_some() {
+        while let Some(hop) = self.producer.drop_oldest(before) {
+            self.record(|recorder| recorder.dropped(hop));
             (before, self.dropping) = (past, true);
             self.shared.telemetry.count_dropped(1);
         }
@@ -417,6 +431,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         collected: bool,
     ) -> Status {
         if self.inputs.is_empty() && stream == 0 {
+            self.record(|recorder| recorder.block(frames));
             self.reference += frames as u64;
             self.last_block = frames as u64;
             self.patience.earn(frames);
@@ -434,6 +449,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         if !collected || output.emitted < needed {
             self.wait_for(stream, needed);
         }
+        let looked = self.recorder.as_ref().map_or(0, AudioEnd::now);
         let telemetry = &self.shared.telemetry;
         let history = Heard(&self.producer);
         let material = Material { history: &history, parameters: &self.parameters, telemetry };
@@ -451,6 +467,9 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
             0 => {}
             late if self.behind => telemetry.count_late_after_reset(late),
             late => telemetry.count_late(late),
+        }
+        if is_clock {
+            self.record(|recorder| recorder.out(looked, frames, late));
         }
         if late > 0 {
             // At once: a worker that is free before the next callback must not begin with what can no longer be heard.
@@ -512,6 +531,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
 
     pub(super) fn reset(&mut self) {
         let dropped = self.producer.reset();
+        self.record(AudioEnd::reset);
         self.shared.telemetry.count_dropped(dropped);
         self.outputs.iter_mut().for_each(Output::reset);
         self.emit.reset();

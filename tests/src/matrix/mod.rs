@@ -81,6 +81,7 @@ pub fn matrix() -> Vec<Case> {
     cases.push(Case::new("waits for a part of the block", waiting));
     cases.push(Case::new("falls asleep, sleeps, wakes up", asleep));
     cases.push(Case::new("inline", inline));
+    cases.push(Case::new("recorded, until nobody drains any more", recorded));
     cases.push(Case::new("engines are switched and exchanged", switch::on_workers));
     cases.push(Case::new("inline, engines are switched and exchanged", switch::inline));
     cases
@@ -373,6 +374,25 @@ fn waiting(watch: &mut Watch<'_>) {
         watch("process", &mut || _ = audio.process(&mut [&mut block[..]]));
     }
     drop_watched(audio, "drop", watch);
+}
+
+fn recorded(watch: &mut Watch<'_>) {
+    let builder = InferenceHandler::builder(config()).backend(answers(|| Ok(())));
+    let mut handler = valid(builder.scheduler(pool(IdlePolicy::predictive())).build());
+    let control = handler.control();
+    handler.record(1 << 9);
+    let Prepared { mut audio, recording, .. } = valid(handler.prepare(&HostConfig::varying(48_000.0, 100)));
+    let (mut recording, mut round, mut drained) = (recording, 0, 0);
+    everything(&mut audio, (1, HOP, ROUNDS), watch, || {
+        settle(&control);
+        round += 1;
+        if round < ROUNDS / 2 {
+            drained += recording.as_mut().map_or(0, anira::trace::Recording::drain);
+        }
+    });
+    drop_watched(audio, "drop", watch);
+    let trace = recording.map(anira::trace::Recording::finish);
+    assert!(drained > 1000 && trace.is_some_and(|trace| trace.events.len() > drained && trace.lost > 0));
 }
 
 fn inline(watch: &mut Watch<'_>) {

@@ -20,6 +20,7 @@ const FILES: &[&str] = &[
     "anira/src/handler/pace.rs",
     "anira/src/handler/parameter.rs",
     "anira/src/handler/stream.rs",
+    "anira/src/trace/recorder.rs",
     "anira-realtime/src/denormals.rs",
     "anira-realtime/src/sanitizer.rs",
     "anira-scheduler/src/band.rs",
