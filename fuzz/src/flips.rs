@@ -64,7 +64,7 @@ fn op(input: &mut Unstructured<'_>, case: &Case) -> Result<Op> {
 fn play(case: &Case, ops: &[Op]) {
     let shape = [1, 1, case.hop];
     let model = |gain: f32| {
-        backend(signature(&[("x", &shape)], &[("y", &shape)]), move |x, y| {
+        backend(signature(&[("input", &shape)], &[("output", &shape)]), move |x, y| {
             y.f32(0)?.iter_mut().zip(x.f32(0)?).for_each(|(y, x)| *y = gain * x);
             Ok(())
         })
