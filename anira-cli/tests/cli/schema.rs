@@ -64,7 +64,7 @@ fn a_default_that_is_written_out_changes_nothing() {
         assert_eq!(with, without, "{key} = {default}");
         count += 1;
     }
-    assert_eq!(count, 10);
+    assert_eq!(count, 11);
 }
 
 #[test]
