@@ -1,4 +1,4 @@
-//! The scheduler's tests under AddressSanitizer, which brings LeakSanitizer on Linux.
+//! The scheduler, the facade and whole sessions under AddressSanitizer, which brings LeakSanitizer on Linux.
 
 use anyhow::{Result, bail};
 
@@ -6,9 +6,39 @@ use crate::nightly;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
 
-/// The tests in which memory changes hands between threads: each of its calls to cargo, as arguments.
-const TESTS: &[&[&str]] =
-    &[&["-p", "anira-realtime", "-p", "anira-scheduler", "--lib", "--test", "unwatched", "--test", "stress"]];
+/// The tests in which memory changes hands: each of its calls to cargo, as arguments. Sessions are played on engines of the tests' own and on
+/// `native`. Left out are tests that put an allocator, a trap for system calls or a module of their own in the sanitizer's way, and those that want
+/// another engine.
+const TESTS: &[&[&str]] = &[
+    &["-p", "anira-realtime", "-p", "anira-scheduler", "--lib", "--test", "unwatched", "--test", "stress"],
+    &["-p", "anira", "--no-default-features", "--features", "file,schema,serde", "--lib", "--tests"],
+    &["-p", "anira-backend-custom", "--features", "native", "--lib", "--test", "native"],
+    &[
+        "-p",
+        "anira-tests",
+        "--no-default-features",
+        "--features",
+        "native",
+        "--test",
+        "exact",
+        "--test",
+        "identity",
+        "--test",
+        "late",
+        "--test",
+        "processor",
+        "--test",
+        "properties",
+        "--test",
+        "reset",
+        "--test",
+        "switch",
+        "--test",
+        "telemetry",
+        "--test",
+        "waiting",
+    ],
+];
 
 /// What a test program's options are: leaks are errors, and what an engine that does not come back leaves behind on purpose is none.
 const OPTIONS: &str = "detect_leaks=1:detect_stack_use_after_return=1";

@@ -56,7 +56,9 @@ fn a_late_sample_is_told_with_callback_hop_worker_and_cause() {
         assert_eq!(first[field], right, "{field}");
     }
     assert_eq!((&first["cause"], &first["end_ns"]), (&"inference".into(), &55_000_000.into()));
-    assert!(anira(&["replay", &trace(&folder, 6_000_000), "--fail-if-late"]).ok().out.contains("late: nothing"));
+    assert!(
+        anira(&["replay", &trace(&folder, 6_000_000), "--fail-if-late"]).ok().out.contains("late: nothing")
+    );
 }
 
 #[test]
