@@ -149,11 +149,18 @@ impl Conv<'_> {
             }
             for i in 0..inputs {
                 let Some(weights) = weights.next() else { return };
-                for (acc, row) in acc.iter_mut().zip(rows) {
-                    let Some(x) = row.get(i) else { return };
-                    let x = l.splat(*x);
-                    for (acc, weights) in acc.iter_mut().zip(weights) {
-                        *acc = l.fma(x, l.load(weights), *acc);
+                // The broadcasts stay in registers, each vector of weights passes once.
+                let mut x = [l.splat(0.0); T];
+                for (x, row) in x.iter_mut().zip(rows) {
+                    let Some(number) = row.get(i) else { return };
+                    *x = l.splat(*number);
+                }
+                for (c, weights) in weights.iter().enumerate() {
+                    let weights = l.load(weights);
+                    for (acc, x) in acc.iter_mut().zip(x) {
+                        if let Some(acc) = acc.get_mut(c) {
+                            *acc = l.fma(x, weights, *acc);
+                        }
                     }
                 }
             }
