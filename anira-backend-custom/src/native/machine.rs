@@ -8,7 +8,7 @@ use super::arena::{Arena, Regions};
 use super::kernel::conv::Conv;
 use super::kernel::dot::Dot;
 use super::kernel::pointwise::{Activate, Affine, Combine, Curve, Gate};
-use super::kernel::recurrent::{Cell, Gru, Lstm};
+use super::kernel::recurrent::Cell;
 use super::kernel::{Reach, TILE};
 use super::lanes::Cpu;
 use super::program::{BLOCK, CellAt, ConvAt, CurveAt, Part, Program, Ring, Slot, Source, Step};
@@ -215,8 +215,7 @@ impl Run<'_> {
                 let (x_width, out_width, channels) = (from.width, to.width, to.channels);
                 cpu.run(Gate { x, x_width, channels, a, b, out, out_width });
             }
-            Step::Lstm(cell) => self.recurrent(&cell)?,
-            Step::Gru(cell) => self.recurrent(&cell)?,
+            Step::Recurrent(cell) => self.recurrent(&cell)?,
         }
         Some(())
     }
@@ -303,42 +302,21 @@ impl Run<'_> {
                 }
             }
         }
-        let ranges = [
-            cell.pre.at..cell.pre.at + rows * cell.pre.width,
-            cell.to.at..cell.to.at + rows * cell.to.width,
-            cell.scratch.range(),
-        ];
-        let [pre, out, scratch] = work.get_disjoint_mut(ranges).ok()?;
+        let range = |slot: Slot| slot.at..slot.at + rows * slot.width;
+        let [x, out] = work.get_disjoint_mut([range(cell.from), range(cell.to)]).ok()?;
         if self.mode == Mode::Settle {
             // What follows has always heard the state of the start.
             out.copy_from_slice(weights.get(cell.start_h.range())?);
             return Some(());
         }
-        let get = |part: Part| weights.get(part.range());
-        let (scale, shift) = (get(cell.scale)?, get(cell.shift)?);
-        let (h, c) = match cell.c {
-            Some(c) => {
-                let [h, c] = state.get_disjoint_mut([cell.h.range(), c.range()]).ok()?;
-                (h, Some(c))
-            }
-            None => (state.get_mut(cell.h.range())?, None),
-        };
-        let gates = cell.gates;
-        let cell = Cell {
-            pre,
-            gates: cell.pre.width,
-            weights: get(cell.weights)?,
-            mask: get(cell.mask)?,
-            hidden: cell.hidden,
-            h,
-            scratch,
-            out,
-            rows,
-        };
-        match c {
-            Some(c) => Lstm { cell, scale, shift, c }.run(gates, self.cpu),
-            None => Gru { cell, scale, shift }.run(gates, self.cpu),
-        }
+        let c = cell.c.map_or(0..0, Part::range);
+        let [h, c] = state.get_disjoint_mut([cell.h.range(), c]).ok()?;
+        let (own, bias) = (weights.get(cell.weights.range())?, weights.get(cell.bias.range())?);
+        let width = cell.to.width;
+        let (x_width, inputs, hidden) = (cell.from.width, cell.from.channels, cell.hidden);
+        Cell { x, x_width, inputs, weights: own, bias, hidden, h, c, out }.run(cell.gates, self.cpu);
+        // What the last moment made is heard by the next block's first.
+        h.copy_from_slice(out.get(out.len().checked_sub(width)?..)?);
         Some(())
     }
 }

@@ -165,11 +165,11 @@ impl Conv<'_> {
                 }
             }
         }
-        for (j, acc) in acc.into_iter().enumerate() {
+        for (j, acc) in acc.iter().enumerate() {
             let at = (t + j) * width + first;
             let Some(out) = self.out.get_mut(at..at + C * WIDTH) else { return };
-            for (acc, out) in acc.into_iter().zip(vectors_mut(out)) {
-                l.store(acc, out);
+            for (acc, out) in acc.iter().zip(vectors_mut(out)) {
+                l.store(*acc, out);
             }
         }
     }
