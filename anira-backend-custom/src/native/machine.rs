@@ -224,30 +224,41 @@ impl Run<'_> {
         let rows = self.rows(from);
         let source = self.memory.work.get(from.at..from.at + rows * from.width)?;
         let target = self.memory.state.get_mut(ring.at..ring.at + (ring.rows + TILE) * ring.width)?;
-        let source = source.chunks_exact(from.width).map(|row| row.get(..ring.width));
         match self.mode {
             Mode::Settle => {
-                let row = source.flatten().next()?;
+                let row = source.get(..ring.width)?;
                 target.chunks_exact_mut(ring.width).for_each(|place| place.copy_from_slice(row));
                 *self.heads.get_mut(ring.index)? = 0;
             }
             Mode::Window => {
                 let places = target.chunks_exact_mut(ring.width).skip(ring.before);
-                for (row, place) in source.zip(places) {
-                    place.copy_from_slice(row?);
+                for (row, place) in source.chunks_exact(from.width).zip(places) {
+                    place.copy_from_slice(row.get(..ring.width)?);
                 }
             }
             Mode::Advance => {
                 let head = self.heads.get_mut(ring.index)?;
-                for row in source {
-                    let row = row?;
+                let (mut source, mut left, mut is_first) = (source, rows, false);
+                while left > 0 {
+                    let count = left.min(ring.rows - *head);
+                    let (own, rest) = source.split_at_checked(count * from.width)?;
                     let at = *head * ring.width;
-                    target.get_mut(at..at + ring.width)?.copy_from_slice(row);
-                    if *head < TILE {
-                        let at = (*head + ring.rows) * ring.width;
-                        target.get_mut(at..at + ring.width)?.copy_from_slice(row);
+                    let target = target.get_mut(at..at + count * ring.width)?;
+                    if from.width == ring.width {
+                        target.copy_from_slice(own);
+                    } else {
+                        let rows = own.chunks_exact(from.width).zip(target.chunks_exact_mut(ring.width));
+                        for (row, target) in rows {
+                            target.copy_from_slice(row.get(..ring.width)?);
+                        }
                     }
-                    *head = if *head + 1 == ring.rows { 0 } else { *head + 1 };
+                    is_first |= *head < TILE;
+                    *head = if *head + count == ring.rows { 0 } else { *head + count };
+                    (source, left) = (rest, left - count);
+                }
+                if is_first {
+                    let (first, last) = target.split_at_mut_checked(ring.rows * ring.width)?;
+                    last.copy_from_slice(first.get(..TILE * ring.width)?);
                 }
             }
         }

@@ -53,6 +53,7 @@ pub(super) fn all() -> Result<Vec<Case>> {
         made("lstm-40", lstm(40)?),
         made("gru-16", gru(16)?),
         made("wavenet", wavenet()?),
+        made("no-bias", no_bias()?),
         file("amp-tcn-29k", tcn(&[1, 32, 32, 32, 1]), Tensors::Window(13_332)),
         file("amp-tcn-15k", tcn(&[1, 32, 32, 1]), Tensors::Window(1_332)),
         file("amp-tcn-1k", tcn(&[1, 32, 1]), Tensors::Window(132)),
@@ -138,5 +139,21 @@ fn wavenet() -> Result<(Network, usize)> {
     }
     let output = net.affine(head.unwrap_or(signal), [0.02], [0.0])?;
     net.output(output)?;
+    Ok((net, count))
+}
+
+/// Convolutions without biases: what comes in small stays small, down to the output.
+fn no_bias() -> Result<(Network, usize)> {
+    let mut dice = Dice(4);
+    let mut net = Network::new();
+    let (mut signal, mut count, channels) = (net.input(1)?, 0, [1, 32, 32, 1]);
+    for (layer, pair) in channels.windows(2).enumerate() {
+        let &[inputs, outputs] = pair else { continue };
+        let conv = Conv1d::new(inputs, outputs, 13, dice.numbers(13 * inputs * outputs, 0.1));
+        signal = net.conv(signal, conv.dilation(10usize.pow(layer as u32)))?;
+        signal = net.activate(signal, Activation::LeakyRelu(0.1))?;
+        count += 13 * inputs * outputs;
+    }
+    net.output(signal)?;
     Ok((net, count))
 }
