@@ -14,7 +14,7 @@ const BLOCKS: [usize; 5] = [1, 16, 64, 256, 2048];
 
 fn main() -> Result<()> {
     for file in std::env::args().skip(1) {
-        for simd in ["auto"] {
+        for simd in ["auto", "portable"] {
             let config = InferenceConfig::builder()
                 .input(InputTensor::stream("input", 64))
                 .output(OutputTensor::stream("output", 64))
