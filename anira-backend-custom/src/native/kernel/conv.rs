@@ -86,8 +86,8 @@ const ANY: usize = 0;
 impl Conv<'_> {
     /// Picks the pass that knows the distance of rows: one address then serves all of a tile.
     fn tiled<const T: usize, const C: usize>(&mut self, cpu: Cpu, weights: &[f32], first: usize) {
-        let is_dense = self.x_width * self.reach.stride == self.inputs;
-        match if is_dense { self.inputs } else { ANY } {
+        match self.x_width * self.reach.stride {
+            1 => cpu.run_tiled(Pass::<T, C, 1> { conv: self, weights, first }),
             8 => cpu.run_tiled(Pass::<T, C, 8> { conv: self, weights, first }),
             16 => cpu.run_tiled(Pass::<T, C, 16> { conv: self, weights, first }),
             32 => cpu.run_tiled(Pass::<T, C, 32> { conv: self, weights, first }),
@@ -96,7 +96,7 @@ impl Conv<'_> {
     }
 }
 
-/// Up to 32 channels from `first` on, `T` moments by `C` vectors at a time, of rows of `S` inputs that lie side by side.
+/// Up to 32 channels from `first` on, `T` moments by `C` vectors at a time, of rows `S` floats apart.
 struct Pass<'a, 'b, const T: usize, const C: usize, const S: usize> {
     conv: &'a mut Conv<'b>,
     weights: &'a [f32],
@@ -180,13 +180,10 @@ impl Conv<'_> {
                 }
             } else {
                 let Some(rows) = x.as_chunks::<S>().0.first_chunk::<T>() else { return };
-                let Some(own) = own.first_chunk::<S>() else { return };
-                for (i, weights) in own.iter().enumerate() {
-                    let mut x = [0.0; T];
-                    for (x, row) in x.iter_mut().zip(rows) {
-                        *x = row.get(i).copied().unwrap_or_default();
-                    }
-                    multiply(l, &mut acc, &x, weights);
+                // Where rows are full the compiler knows the count.
+                match own.first_chunk::<S>() {
+                    Some(own) if inputs == S => fixed(l, &mut acc, rows, own),
+                    _ => fixed(l, &mut acc, rows, own),
                 }
             }
             weights = rest;
@@ -198,6 +195,23 @@ impl Conv<'_> {
                 l.store(*acc, out);
             }
         }
+    }
+}
+
+/// `sums + rows · weights`, as many inputs as there are weights.
+#[inline(always)]
+fn fixed<L: Lanes, const T: usize, const C: usize, const S: usize>(
+    l: L,
+    sums: &mut [[L::V; C]; T],
+    rows: &[[f32; S]; T],
+    weights: &[[[f32; WIDTH]; C]],
+) {
+    for (i, weights) in weights.iter().enumerate() {
+        let mut x = [0.0; T];
+        for (x, row) in x.iter_mut().zip(rows) {
+            *x = row.get(i).copied().unwrap_or_default();
+        }
+        multiply(l, sums, &x, weights);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 
-use super::super::lanes::{Cpu, Lanes, Task, WIDTH, tanh, tanhs};
+use super::super::lanes::{Cpu, Lanes, Task, WIDTH, tanhs};
 use super::{padded, passes, vectors, vectors_mut};
 
 /// Gates of an LSTM: input, forget, cell, output.
@@ -171,14 +171,42 @@ fn product<L: Lanes, const G: usize, const C: usize>(
     x: &[f32],
     weights: &[[f32; WIDTH]],
 ) {
-    let (weights, _) = weights.as_chunks::<G>().0.as_chunks::<C>();
+    let (mut weights, _) = weights.as_chunks::<G>().0.as_chunks::<C>();
+    let mut x = x;
+    // Few sums would wait for themselves: every second product has sums of its own.
+    if C * G <= 6 {
+        let mut others = [[l.splat(0.0); SUMS]; C];
+        let ((pairs, last), (of_pairs, of_last)) = (x.as_chunks::<2>(), weights.as_chunks::<2>());
+        for ([x, other], [own, of_other]) in pairs.iter().zip(of_pairs) {
+            add::<L, G, C>(l, sums, places, *x, own);
+            add::<L, G, C>(l, &mut others, places, *other, of_other);
+        }
+        for (sums, others) in sums.iter_mut().zip(&others) {
+            for (sum, other) in sums.iter_mut().zip(others) {
+                *sum = l.add(*sum, *other);
+            }
+        }
+        (x, weights) = (last, of_last);
+    }
     for (x, weights) in x.iter().zip(weights) {
-        let x = l.splat(*x);
-        for (sums, weights) in sums.iter_mut().zip(weights) {
-            for (place, weights) in places.iter().zip(weights) {
-                if let Some(sum) = sums.get_mut(*place) {
-                    *sum = l.fma(x, l.load(weights), *sum);
-                }
+        add::<L, G, C>(l, sums, places, *x, weights);
+    }
+}
+
+/// One product for each of these sums.
+#[inline(always)]
+fn add<L: Lanes, const G: usize, const C: usize>(
+    l: L,
+    sums: &mut [[L::V; SUMS]; C],
+    places: [usize; G],
+    x: f32,
+    weights: &[[[f32; WIDTH]; G]; C],
+) {
+    let x = l.splat(x);
+    for (sums, weights) in sums.iter_mut().zip(weights) {
+        for (place, weights) in places.iter().zip(weights) {
+            if let Some(sum) = sums.get_mut(*place) {
+                *sum = l.fma(x, l.load(weights), *sum);
             }
         }
     }
@@ -197,14 +225,6 @@ fn start<L: Lanes, const C: usize>(l: L, bias: &[[f32; WIDTH]]) -> Option<[[L::V
     Some(sums)
 }
 
-/// Tangents side by side, so that each constant is loaded once.
-#[inline(always)]
-fn gates<L: Lanes>(l: L, [a, b]: [L::V; 2]) -> [L::V; 2] {
-    let half = l.splat(0.5);
-    let [a, b] = tanhs(l, [a, b]);
-    [l.fma(a, half, half), l.fma(b, half, half)]
-}
-
 impl Kind for Lstm {
     const GATES: usize = LSTM;
 
@@ -216,13 +236,17 @@ impl Kind for Lstm {
         let Some(c) = moment.c.first_chunk_mut::<C>() else { return };
         let Some(out) = moment.out.first_chunk_mut::<C>() else { return };
         let half = l.splat(0.5);
-        for ((sums, c), out) in sums.iter().zip(c).zip(out) {
-            let [i, f, g, o] = *sums;
-            let [i, g] = tanhs(l, [i, g]);
-            let [f, o] = gates(l, [f, o]);
-            let new = l.fma(f, l.load(c), l.mul(l.fma(i, half, half), g));
-            l.store(new, c);
-            l.store(l.mul(o, tanh(l, new)), out);
+        // Tangents side by side: one waits while another is computed.
+        let (mut cells, mut opened) = ([half; C], [half; C]);
+        for (((sums, c), cell), open) in sums.iter().zip(c).zip(&mut cells).zip(&mut opened) {
+            let [i, f, g, o] = tanhs(l, *sums);
+            let (i, f) = (l.fma(i, half, half), l.fma(f, half, half));
+            *cell = l.fma(f, l.load(c), l.mul(i, g));
+            *open = l.fma(o, half, half);
+            l.store(*cell, c);
+        }
+        for ((cell, open), out) in tanhs(l, cells).iter().zip(&opened).zip(out) {
+            l.store(l.mul(*open, *cell), out);
         }
     }
 }
@@ -237,11 +261,17 @@ impl Kind for Gru {
         product(l, &mut sums, [0, 1, 3], moment.h, moment.weights);
         let Some(before) = moment.before.first_chunk::<C>() else { return };
         let Some(out) = moment.out.first_chunk_mut::<C>() else { return };
-        for ((sums, before), out) in sums.iter().zip(before).zip(out) {
+        let half = l.splat(0.5);
+        let (mut news, mut kept) = ([half; C], [half; C]);
+        for ((sums, new), keep) in sums.iter().zip(&mut news).zip(&mut kept) {
             let [r, z, input, state] = *sums;
-            let [r, z] = gates(l, [r, z]);
-            let new = tanh(l, l.fma(r, state, input));
-            l.store(l.fma(z, l.sub(l.load(before), new), new), out);
+            let [r, z] = tanhs(l, [r, z]);
+            *new = l.fma(l.fma(r, half, half), state, input);
+            *keep = l.fma(z, half, half);
+        }
+        let states = before.iter().zip(out);
+        for ((new, keep), (before, out)) in tanhs(l, news).iter().zip(&kept).zip(states) {
+            l.store(l.fma(*keep, l.sub(l.load(before), *new), *new), out);
         }
     }
 }
