@@ -6,6 +6,9 @@ use anira_backend_custom::native::{
 };
 use anira_traits::*;
 
+/// What makes something of a size.
+type Of<'a, T> = &'a dyn Fn(usize) -> Result<T>;
+
 fn load(net: Network) -> Result<NativeModel> {
     NetworkBackend::new(net).load(&ModelSource::None, &LoadRequest::new())
 }
@@ -44,7 +47,7 @@ fn extents() {
     let stride = |n: usize| in_a_window(Conv1d::new(1, 1, 2, zeros(2)).stride(n));
     let before = |n: usize| in_a_window(Conv1d::new(1, 1, 2, zeros(2)).padding(n, 0));
     let behind = |n: usize| in_a_window(Conv1d::new(1, 1, 2, zeros(2)).padding(0, n));
-    let cases: [(&str, &dyn Fn(usize) -> Result<NativeModel>); 7] = [
+    let cases: [(&str, Of<'_, NativeModel>); 7] = [
         ("channels", &channels),
         ("outputs", &outputs),
         ("kernel", &taps),
@@ -81,7 +84,7 @@ fn weights_of_a_layer() {
         net.gru(x, Gru::new(inputs, n, own, state, zeros(3 * n), zeros(3 * n)))
     };
     let most = MAX_WEIGHTS.to_string();
-    let cases: [(usize, &dyn Fn(usize) -> Result<Signal>); 3] =
+    let cases: [(usize, Of<'_, Signal>); 3] =
         [(1024, &conv), (2048 - 512, &lstm), (MAX_WEIGHTS / 1536 - 512, &gru)];
     for (inputs, of) in cases {
         assert!(of(inputs).is_ok(), "{:?}", of(inputs));
