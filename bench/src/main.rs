@@ -8,6 +8,7 @@ mod idle;
 mod load;
 mod machine;
 mod mix;
+mod nets;
 mod policy;
 mod reference;
 mod report;
@@ -52,7 +53,8 @@ Examples:
   cargo xtask bench wake --policy park,predictive  how soon a worker begins, and what its waiting costs
   cargo xtask bench idle --sessions 1,2,8        what sessions cost that nobody calls
   cargo xtask bench load --mix one-long,classes  how much load holds, beside the simulation: about a minute and a half
-  cargo xtask bench driven --sessions 1,8        a host's threads, the user's, the pool's: about three minutes";
+  cargo xtask bench driven --sessions 1,8        a host's threads, the user's, the pool's: about three minutes
+  cargo xtask bench nets --block 64              a sample in small networks, engine beside engine";
 
 #[derive(Subcommand)]
 enum What {
@@ -61,6 +63,7 @@ enum What {
     Idle(idle::Options),
     Load(load::Options),
     Driven(driven::Options),
+    Nets(nets::Options),
 }
 
 fn main() -> ExitCode {
@@ -86,6 +89,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         What::Idle(options) => report::of(idle::run(options, cores)?)?,
         What::Load(options) => report::of(load::run(options, cores)?)?,
         What::Driven(options) => report::of(driven::run(options, cores)?)?,
+        What::Nets(options) => report::of(nets::run(options, cores)?)?,
     };
     let all = serde_json::json!({ "machine": &machine, "figures": figures });
     if quiet {

@@ -265,7 +265,7 @@ fn recurrent(
 ) -> Result<()> {
     extent("inputs", inputs)?;
     extent("hidden", hidden)?;
-    size(&[(gates * hidden).next_multiple_of(8), inputs + hidden])?;
+    size(&[gates * hidden.next_multiple_of(8), inputs + hidden])?;
     numbers("input weights", input_weights, &[gates * hidden, inputs])?;
     numbers("state weights", state_weights, &[gates * hidden, hidden])
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anira_traits::{Error, ErrorKind, Result};
 
 use super::kernel::pointwise::{Curve, Pair};
+use super::kernel::recurrent::{GRU, LSTM};
 use super::kernel::{TILE, conv, dot, padded, recurrent};
 use super::lanes::Cpu;
 use super::layer::{Activation, Conv1d, Gru, Lstm, size};
@@ -342,95 +343,56 @@ impl Layout<'_> {
     }
 
     fn lstm(&mut self, at: usize, lstm: &Lstm, from: Slot) -> Result<Slot> {
-        let n = lstm.hidden;
         // Of a sigmoid's rows half: σ(x) = tanh(x / 2) / 2 + 1/2.
-        let is_sigmoid = |row: usize| row / n != 2;
-        let factor = |row| if is_sigmoid(row) { 0.5 } else { 1.0 };
-        let pre = self.input_part(&lstm.input_weights, &lstm.bias, lstm.inputs, 4 * n, factor, from)?;
-        let scale: Vec<f32> = (0..4 * n).map(factor).collect();
-        let shift: Vec<f32> = (0..4 * n).map(|row| if is_sigmoid(row) { 0.5 } else { 0.0 }).collect();
-        let state = scaled(&lstm.state_weights, n, factor);
-        let c = Some(self.program.remember(Some(padded(n)))?);
-        let cell = self.cell(&state, (&scale, &shift), (&lstm.h, &lstm.c), c, pre, from.rows)?;
-        self.step(Step::Lstm(cell));
-        self.program.cells.push((at, cell));
-        self.give_back(pre);
-        Ok(cell.to)
+        let factor = |gate| if gate == 2 { 1.0 } else { 0.5 };
+        let grouped = |rows: &[f32], width| recurrent::grouped(rows, width, lstm.hidden, LSTM, factor);
+        let (own, state) =
+            (grouped(&lstm.input_weights, lstm.inputs), grouped(&lstm.state_weights, lstm.hidden));
+        let weights = recurrent::pack(&own, &state, lstm.hidden, LSTM, self.cpu);
+        let c = Some(self.program.remember(Some(padded(lstm.hidden)))?);
+        self.cell(at, LSTM, (&weights, &grouped(&lstm.bias, 1)), (&lstm.h, &lstm.c), c, from)
     }
 
     fn gru(&mut self, at: usize, gru: &Gru, from: Slot) -> Result<Slot> {
         let n = gru.hidden;
-        let is_new = |row: usize| row / n == 2;
-        let factor = |row| if is_new(row) { 1.0 } else { 0.5 };
-        let bias: Vec<f32> = (0..3 * n)
-            .map(|row| gru.input_bias[row] + if is_new(row) { 0.0 } else { gru.state_bias[row] })
-            .collect();
-        let pre = self.input_part(&gru.input_weights, &bias, gru.inputs, 3 * n, factor, from)?;
-        let scale: Vec<f32> = (0..3 * n).map(|row| if is_new(row) { 0.0 } else { 1.0 }).collect();
-        let shift: Vec<f32> =
-            (0..3 * n).map(|row| if is_new(row) { gru.state_bias[row] } else { 0.0 }).collect();
-        let state = scaled(&gru.state_weights, n, factor);
-        let cell = self.cell(&state, (&scale, &shift), (&gru.h, &[]), None, pre, from.rows)?;
-        self.step(Step::Gru(cell));
-        self.program.cells.push((at, cell));
-        self.give_back(pre);
-        Ok(cell.to)
-    }
-
-    /// What the input adds to each gate row, for the whole block.
-    fn input_part(
-        &mut self,
-        weights: &[f32],
-        bias: &[f32],
-        inputs: usize,
-        gates: usize,
-        factor: impl Fn(usize) -> f32 + Copy,
-        from: Slot,
-    ) -> Result<Slot> {
-        // Rows of whole passes: the gates beyond the last are zeros.
-        let rows = recurrent::row(gates, self.cpu);
-        let pre = self.new_slot(rows, from.rows)?;
-        let mut weights = scaled(weights, inputs, factor);
-        weights.resize(rows * inputs, 0.0);
-        let dense = Conv1d::dense(inputs, rows, []).bias(scaled(bias, 1, factor));
-        let dot = is_dot(rows, inputs, 1);
-        self.conv_step(&dense, &weights, Source::Slot(from), pre, dot, false);
-        Ok(pre)
+        let factor = |gate| if gate < 2 { 0.5 } else { 1.0 };
+        let grouped = |rows: &[f32], width| recurrent::grouped(rows, width, n, GRU, factor);
+        let (own, state) = (grouped(&gru.input_weights, gru.inputs), grouped(&gru.state_weights, n));
+        let weights = recurrent::pack(&own, &state, n, GRU, self.cpu);
+        // The reset gate scales what the state adds to the new gate, its bias too: a sum of its own.
+        let (with_input, apart) = gru.state_bias.split_at(2 * n);
+        let mut bias = gru.input_bias.clone();
+        bias.iter_mut().zip(with_input).for_each(|(bias, more)| *bias += more);
+        bias.extend_from_slice(apart);
+        let bias = recurrent::grouped(&bias, 1, n, GRU + 1, factor);
+        self.cell(at, GRU, (&weights, &bias), (&gru.h, &[]), None, from)
     }
 
     fn cell(
         &mut self,
-        state_weights: &[f32],
-        (scale, shift): (&[f32], &[f32]),
+        at: usize,
+        gates: usize,
+        (weights, bias): (&[f32], &[f32]),
         (start_h, start_c): (&[f32], &[f32]),
         c: Option<Part>,
-        pre: Slot,
-        rows: usize,
-    ) -> Result<CellAt> {
+        from: Slot,
+    ) -> Result<Slot> {
         let n = start_h.len();
-        let gates = scale.len();
-        Ok(CellAt {
-            pre,
-            to: self.new_slot(n, rows)?,
+        let cell = CellAt {
+            from,
+            to: self.new_slot(n, from.rows)?,
             hidden: n,
-            weights: {
-                let packed = recurrent::pack(state_weights, gates, n, self.cpu);
-                self.program.keep(&packed)
-            },
-            mask: self.program.keep_padded(&vec![1.0; n], n),
             gates,
-            scale: self.program.keep_padded(scale, pre.width),
-            shift: self.program.keep_padded(shift, pre.width),
+            weights: self.program.keep(weights),
+            bias: self.program.keep(bias),
             h: self.program.remember(Some(padded(n)))?,
             c,
-            scratch: self.program.room(Some(pre.width + 2 * padded(n)))?,
             start_h: self.program.keep_padded(start_h, n),
             start_c: self.program.keep_padded(start_c, n),
-        })
-    }
-
-    fn give_back(&mut self, slot: Slot) {
-        self.free.entry(slot.width * slot.rows).or_default().push(slot.at);
+        };
+        self.step(Step::Recurrent(cell));
+        self.program.cells.push((at, cell));
+        Ok(cell.to)
     }
 }
 
@@ -438,9 +400,4 @@ fn is_dot(outputs: usize, inputs: usize, taps: usize) -> bool {
     let lanes_of_inputs = outputs * (padded(inputs) / 8) * taps + 2 * outputs;
     let lanes_of_outputs = inputs * (padded(outputs) / 8) * taps;
     outputs <= dot::MOST && lanes_of_inputs < lanes_of_outputs
-}
-
-/// Each row of `width` numbers times its factor.
-fn scaled(numbers: &[f32], width: usize, factor: impl Fn(usize) -> f32) -> Vec<f32> {
-    numbers.iter().enumerate().map(|(at, number)| number * factor(at / width)).collect()
 }

@@ -8,7 +8,7 @@ use super::arena::{Arena, Regions};
 use super::kernel::conv::Conv;
 use super::kernel::dot::Dot;
 use super::kernel::pointwise::{Activate, Affine, Combine, Curve, Gate};
-use super::kernel::recurrent::{Cell, Gru, Lstm};
+use super::kernel::recurrent::Cell;
 use super::kernel::{Reach, TILE};
 use super::lanes::Cpu;
 use super::program::{BLOCK, CellAt, ConvAt, CurveAt, Part, Program, Ring, Slot, Source, Step};
@@ -215,8 +215,7 @@ impl Run<'_> {
                 let (x_width, out_width, channels) = (from.width, to.width, to.channels);
                 cpu.run(Gate { x, x_width, channels, a, b, out, out_width });
             }
-            Step::Lstm(cell) => self.recurrent(&cell)?,
-            Step::Gru(cell) => self.recurrent(&cell)?,
+            Step::Recurrent(cell) => self.recurrent(&cell)?,
         }
         Some(())
     }
@@ -225,30 +224,41 @@ impl Run<'_> {
         let rows = self.rows(from);
         let source = self.memory.work.get(from.at..from.at + rows * from.width)?;
         let target = self.memory.state.get_mut(ring.at..ring.at + (ring.rows + TILE) * ring.width)?;
-        let source = source.chunks_exact(from.width).map(|row| row.get(..ring.width));
         match self.mode {
             Mode::Settle => {
-                let row = source.flatten().next()?;
+                let row = source.get(..ring.width)?;
                 target.chunks_exact_mut(ring.width).for_each(|place| place.copy_from_slice(row));
                 *self.heads.get_mut(ring.index)? = 0;
             }
             Mode::Window => {
                 let places = target.chunks_exact_mut(ring.width).skip(ring.before);
-                for (row, place) in source.zip(places) {
-                    place.copy_from_slice(row?);
+                for (row, place) in source.chunks_exact(from.width).zip(places) {
+                    place.copy_from_slice(row.get(..ring.width)?);
                 }
             }
             Mode::Advance => {
                 let head = self.heads.get_mut(ring.index)?;
-                for row in source {
-                    let row = row?;
+                let (mut source, mut left, mut is_first) = (source, rows, false);
+                while left > 0 {
+                    let count = left.min(ring.rows - *head);
+                    let (own, rest) = source.split_at_checked(count * from.width)?;
                     let at = *head * ring.width;
-                    target.get_mut(at..at + ring.width)?.copy_from_slice(row);
-                    if *head < TILE {
-                        let at = (*head + ring.rows) * ring.width;
-                        target.get_mut(at..at + ring.width)?.copy_from_slice(row);
+                    let target = target.get_mut(at..at + count * ring.width)?;
+                    if from.width == ring.width {
+                        target.copy_from_slice(own);
+                    } else {
+                        let rows = own.chunks_exact(from.width).zip(target.chunks_exact_mut(ring.width));
+                        for (row, target) in rows {
+                            target.copy_from_slice(row.get(..ring.width)?);
+                        }
                     }
-                    *head = if *head + 1 == ring.rows { 0 } else { *head + 1 };
+                    is_first |= *head < TILE;
+                    *head = if *head + count == ring.rows { 0 } else { *head + count };
+                    (source, left) = (rest, left - count);
+                }
+                if is_first {
+                    let (first, last) = target.split_at_mut_checked(ring.rows * ring.width)?;
+                    last.copy_from_slice(first.get(..TILE * ring.width)?);
                 }
             }
         }
@@ -303,42 +313,21 @@ impl Run<'_> {
                 }
             }
         }
-        let ranges = [
-            cell.pre.at..cell.pre.at + rows * cell.pre.width,
-            cell.to.at..cell.to.at + rows * cell.to.width,
-            cell.scratch.range(),
-        ];
-        let [pre, out, scratch] = work.get_disjoint_mut(ranges).ok()?;
+        let range = |slot: Slot| slot.at..slot.at + rows * slot.width;
+        let [x, out] = work.get_disjoint_mut([range(cell.from), range(cell.to)]).ok()?;
         if self.mode == Mode::Settle {
             // What follows has always heard the state of the start.
             out.copy_from_slice(weights.get(cell.start_h.range())?);
             return Some(());
         }
-        let get = |part: Part| weights.get(part.range());
-        let (scale, shift) = (get(cell.scale)?, get(cell.shift)?);
-        let (h, c) = match cell.c {
-            Some(c) => {
-                let [h, c] = state.get_disjoint_mut([cell.h.range(), c.range()]).ok()?;
-                (h, Some(c))
-            }
-            None => (state.get_mut(cell.h.range())?, None),
-        };
-        let gates = cell.gates;
-        let cell = Cell {
-            pre,
-            gates: cell.pre.width,
-            weights: get(cell.weights)?,
-            mask: get(cell.mask)?,
-            hidden: cell.hidden,
-            h,
-            scratch,
-            out,
-            rows,
-        };
-        match c {
-            Some(c) => Lstm { cell, scale, shift, c }.run(gates, self.cpu),
-            None => Gru { cell, scale, shift }.run(gates, self.cpu),
-        }
+        let c = cell.c.map_or(0..0, Part::range);
+        let [h, c] = state.get_disjoint_mut([cell.h.range(), c]).ok()?;
+        let (own, bias) = (weights.get(cell.weights.range())?, weights.get(cell.bias.range())?);
+        let width = cell.to.width;
+        let (x_width, inputs, hidden) = (cell.from.width, cell.from.channels, cell.hidden);
+        Cell { x, x_width, inputs, weights: own, bias, hidden, h, c, out }.run(cell.gates, self.cpu);
+        // What the last moment made is heard by the next block's first.
+        h.copy_from_slice(out.get(out.len().checked_sub(width)?..)?);
         Some(())
     }
 }

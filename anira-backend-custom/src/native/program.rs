@@ -68,21 +68,17 @@ pub(crate) struct CurveAt {
 /// A recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CellAt {
-    pub(crate) pre: Slot,
+    pub(crate) from: Slot,
     pub(crate) to: Slot,
     pub(crate) hidden: usize,
-    /// Gate rows, without padding.
+    /// Of an LSTM or of a GRU.
     pub(crate) gates: usize,
     pub(crate) weights: Part,
-    pub(crate) mask: Part,
-    pub(crate) scale: Part,
-    pub(crate) shift: Part,
+    pub(crate) bias: Part,
     /// In the region of state, padded.
     pub(crate) h: Part,
     /// An LSTM's second state.
     pub(crate) c: Option<Part>,
-    /// In the region of work.
-    pub(crate) scratch: Part,
     /// What both states are at the start, in the region of weights.
     pub(crate) start_h: Part,
     pub(crate) start_c: Part,
@@ -143,8 +139,7 @@ pub(crate) enum Step {
         a: CurveAt,
         b: CurveAt,
     },
-    Lstm(CellAt),
-    Gru(CellAt),
+    Recurrent(CellAt),
 }
 
 /// A convolution.

@@ -4,6 +4,7 @@
 #[cfg(feature = "json")]
 mod files;
 mod layers;
+mod limits;
 #[cfg(feature = "onnx")]
 mod models;
 mod plain;

@@ -68,11 +68,11 @@ impl Conv<'_> {
             };
             let conv = &mut self;
             match (columns, cpu.has_tiles()) {
-                (_, false) => cpu.run(Pass::<1, 1> { conv, weights: own, first }),
-                (1, _) => cpu.run_tiled(Pass::<8, 1> { conv, weights: own, first }),
-                (2, _) => cpu.run_tiled(Pass::<6, 2> { conv, weights: own, first }),
-                (3, _) => cpu.run_tiled(Pass::<4, 3> { conv, weights: own, first }),
-                _ => cpu.run_tiled(Pass::<3, 4> { conv, weights: own, first }),
+                (_, false) => cpu.run(Pass::<1, 1, ANY> { conv, weights: own, first }),
+                (1, _) => conv.tiled::<8, 1>(cpu, own, first),
+                (2, _) => conv.tiled::<6, 2>(cpu, own, first),
+                (3, _) => conv.tiled::<4, 3>(cpu, own, first),
+                _ => conv.tiled::<3, 4>(cpu, own, first),
             }
             first += columns * WIDTH;
             weights = rest;
@@ -80,14 +80,30 @@ impl Conv<'_> {
     }
 }
 
-/// Up to 32 channels from `first` on, `T` moments by `C` vectors at a time.
-struct Pass<'a, 'b, const T: usize, const C: usize> {
+/// A source of any width.
+const ANY: usize = 0;
+
+impl Conv<'_> {
+    /// Picks the pass that knows the distance of rows: one address then serves all of a tile.
+    fn tiled<const T: usize, const C: usize>(&mut self, cpu: Cpu, weights: &[f32], first: usize) {
+        match self.x_width * self.reach.stride {
+            1 => cpu.run_tiled(Pass::<T, C, 1> { conv: self, weights, first }),
+            8 => cpu.run_tiled(Pass::<T, C, 8> { conv: self, weights, first }),
+            16 => cpu.run_tiled(Pass::<T, C, 16> { conv: self, weights, first }),
+            32 => cpu.run_tiled(Pass::<T, C, 32> { conv: self, weights, first }),
+            _ => cpu.run_tiled(Pass::<T, C, ANY> { conv: self, weights, first }),
+        }
+    }
+}
+
+/// Up to 32 channels from `first` on, `T` moments by `C` vectors at a time, of rows `S` floats apart.
+struct Pass<'a, 'b, const T: usize, const C: usize, const S: usize> {
     conv: &'a mut Conv<'b>,
     weights: &'a [f32],
     first: usize,
 }
 
-impl<const T: usize, const C: usize> Task for Pass<'_, '_, T, C> {
+impl<const T: usize, const C: usize, const S: usize> Task for Pass<'_, '_, T, C, S> {
     type Output = ();
 
     #[inline(always)]
@@ -101,11 +117,16 @@ impl<const T: usize, const C: usize> Task for Pass<'_, '_, T, C> {
             let Some(own) = weights.get(taps.start * tap..taps.end * tap) else { return };
             let mut t = 0;
             while t + T <= conv.rows {
-                conv.tile::<L, T, C>(l, own, taps.clone(), t, first);
+                conv.tile::<L, T, C, S>(l, own, taps.clone(), t, first);
                 t += T;
             }
+            // What is left of a block of 64.
+            while T == 6 && t + 4 <= conv.rows {
+                conv.tile::<L, 4, C, S>(l, own, taps.clone(), t, first);
+                t += 4;
+            }
             while t < conv.rows {
-                conv.tile::<L, 1, C>(l, own, taps.clone(), t, first);
+                conv.tile::<L, 1, C, S>(l, own, taps.clone(), t, first);
                 t += 1;
             }
             k = taps.end;
@@ -115,7 +136,7 @@ impl<const T: usize, const C: usize> Task for Pass<'_, '_, T, C> {
 
 impl Conv<'_> {
     #[inline(always)]
-    fn tile<L: Lanes, const T: usize, const C: usize>(
+    fn tile<L: Lanes, const T: usize, const C: usize, const S: usize>(
         &mut self,
         l: L,
         weights: &[f32],
@@ -137,32 +158,93 @@ impl Conv<'_> {
                 };
             }
         }
-        let (weights, _) = vectors(weights).as_chunks::<C>();
-        let mut weights = weights.iter();
+        let (mut weights, _) = vectors(weights).as_chunks::<C>();
         for k in taps {
             let start = self.reach.row(t, k);
-            let mut rows: [&[f32]; T] = [&[]; T];
-            for (j, row) in rows.iter_mut().enumerate() {
-                let at = (start + j * self.reach.stride) * self.x_width;
-                let Some(x) = self.x.get(at..).and_then(|x| x.get(..inputs)) else { return };
-                *row = x;
-            }
-            for i in 0..inputs {
-                let Some(weights) = weights.next() else { return };
-                for (acc, row) in acc.iter_mut().zip(rows) {
-                    let Some(x) = row.get(i) else { return };
-                    let x = l.splat(*x);
-                    for (acc, weights) in acc.iter_mut().zip(weights) {
-                        *acc = l.fma(x, l.load(weights), *acc);
+            let Some(x) = self.x.get(start * self.x_width..) else { return };
+            let Some((own, rest)) = weights.split_at_checked(inputs) else { return };
+            if S == ANY {
+                let mut rows: [&[f32]; T] = [&[]; T];
+                for (j, row) in rows.iter_mut().enumerate() {
+                    let Some(x) = x.get(j * self.reach.stride * self.x_width..) else { return };
+                    let Some(x) = x.get(..inputs) else { return };
+                    *row = x;
+                }
+                for (i, weights) in own.iter().enumerate() {
+                    let mut x = [0.0; T];
+                    for (x, row) in x.iter_mut().zip(rows) {
+                        let Some(number) = row.get(i) else { return };
+                        *x = *number;
                     }
+                    multiply(l, &mut acc, &x, weights);
+                }
+            } else {
+                let Some(rows) = x.as_chunks::<S>().0.first_chunk::<T>() else { return };
+                // Where rows are full the compiler knows the count.
+                match own.first_chunk::<S>() {
+                    Some(own) if inputs == S => fixed(l, &mut acc, rows, own),
+                    _ => fixed(l, &mut acc, rows, own),
                 }
             }
+            weights = rest;
         }
-        for (j, acc) in acc.into_iter().enumerate() {
+        for (j, acc) in acc.iter().enumerate() {
             let at = (t + j) * width + first;
             let Some(out) = self.out.get_mut(at..at + C * WIDTH) else { return };
-            for (acc, out) in acc.into_iter().zip(vectors_mut(out)) {
-                l.store(acc, out);
+            for (acc, out) in acc.iter().zip(vectors_mut(out)) {
+                l.store(*acc, out);
+            }
+        }
+    }
+}
+
+/// `sums + rows · weights`, as many inputs as there are weights.
+#[inline(always)]
+fn fixed<L: Lanes, const T: usize, const C: usize, const S: usize>(
+    l: L,
+    sums: &mut [[L::V; C]; T],
+    rows: &[[f32; S]; T],
+    weights: &[[[f32; WIDTH]; C]],
+) {
+    for (i, weights) in weights.iter().enumerate() {
+        let mut x = [0.0; T];
+        for (x, row) in x.iter_mut().zip(rows) {
+            *x = row.get(i).copied().unwrap_or_default();
+        }
+        multiply(l, sums, &x, weights);
+    }
+}
+
+/// `sums + x · weights`. The fewer of both stay in registers, the others pass: with the sums they fill all sixteen.
+#[inline(always)]
+fn multiply<L: Lanes, const T: usize, const C: usize>(
+    l: L,
+    sums: &mut [[L::V; C]; T],
+    x: &[f32; T],
+    weights: &[[f32; WIDTH]; C],
+) {
+    if T > C {
+        let mut held = [l.splat(0.0); C];
+        for (held, weights) in held.iter_mut().zip(weights) {
+            *held = l.load(weights);
+        }
+        for (sums, x) in sums.iter_mut().zip(x) {
+            let x = l.splat(*x);
+            for (sum, weights) in sums.iter_mut().zip(&held) {
+                *sum = l.fma(x, *weights, *sum);
+            }
+        }
+    } else {
+        let mut held = [l.splat(0.0); T];
+        for (held, x) in held.iter_mut().zip(x) {
+            *held = l.splat(*x);
+        }
+        for (c, weights) in weights.iter().enumerate() {
+            let weights = l.load(weights);
+            for (sums, x) in sums.iter_mut().zip(&held) {
+                if let Some(sum) = sums.get_mut(c) {
+                    *sum = l.fma(*x, weights, *sum);
+                }
             }
         }
     }

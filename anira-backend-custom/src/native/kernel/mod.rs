@@ -13,9 +13,10 @@ pub(crate) fn padded(channels: usize) -> usize {
 }
 
 /// How vectors are dealt to passes of at most `most` each: as evenly as can be, the larger ones first.
-pub(crate) fn passes(vectors: usize, most: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn passes(vectors: usize, most: usize) -> impl Iterator<Item = usize> + Clone {
     let count = vectors.div_ceil(most.max(1));
-    (0..count).map(move |i| vectors / count + usize::from(i < vectors % count))
+    let (least, more) = (vectors / count.max(1), vectors % count.max(1));
+    (0..count).map(move |i| least + usize::from(i < more))
 }
 
 /// The vectors of a slice, as many as are whole.

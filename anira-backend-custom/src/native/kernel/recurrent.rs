@@ -1,235 +1,277 @@
-//! LSTM and GRU: what the state adds to each moment. What the input adds was computed for the whole block before.
+//! LSTM and GRU, moment by moment.
 //!
-//! Gates lie behind each other without padding, so that few lanes are idle; rows that end in a sigmoid are scaled by one half
-//! beforehand, so that one tangent serves all.
+//! Eight units are a group: their gates lie side by side, one vector each, so that a group's new state is made without a detour
+//! through memory. Rows that end in a sigmoid are scaled by one half beforehand, and it is made of a tangent.
 
-use super::super::lanes::{Cpu, Lanes, Task, WIDTH, tanh};
-use super::{padded, vectors, vectors_mut};
+use std::marker::PhantomData;
 
-/// Vectors of gates that one pass keeps alive, and how many passes: some more lanes than gates, so that all passes are alike.
-pub(crate) fn columns(gates: usize, cpu: Cpu) -> (usize, usize) {
-    let vectors = padded(gates) / WIDTH;
-    if !cpu.has_tiles() {
-        return (1, vectors);
-    }
-    let passes = vectors.div_ceil(SIZES[SIZES.len() - 1]);
-    let least = vectors.div_ceil(passes.max(1));
-    let columns = SIZES.into_iter().find(|size| *size >= least).unwrap_or(1);
-    (columns, vectors.div_ceil(columns))
+use super::super::lanes::{Cpu, Lanes, Task, WIDTH, tanhs};
+use super::{padded, passes, vectors, vectors_mut};
+
+/// Gates of an LSTM: input, forget, cell, output.
+pub(crate) const LSTM: usize = 4;
+/// Gates of a GRU: reset, update, new, as PyTorch and ONNX (`linear_before_reset`) have it.
+pub(crate) const GRU: usize = 3;
+
+/// Groups of eight units that one pass keeps alive, at most: three times four sums.
+fn most(cpu: Cpu) -> usize {
+    if cpu.has_tiles() { 3 } else { 1 }
 }
 
-/// Passes that are compiled.
-const SIZES: [usize; 7] = [1, 2, 3, 4, 6, 8, 10];
-
-/// Floats of a row of gates: whole passes.
-pub(crate) fn row(gates: usize, cpu: Cpu) -> usize {
-    let (columns, passes) = columns(gates, cpu);
-    columns * passes * WIDTH
-}
-
-/// Lays the weights of the state out: by pass, state, gate row. `weights` is `[gate row][state]`.
-pub(crate) fn pack(weights: &[f32], gates: usize, hidden: usize, cpu: Cpu) -> Vec<f32> {
-    let (columns, passes) = columns(gates, cpu);
-    let lanes = columns * WIDTH;
-    let mut packed = Vec::with_capacity(passes * lanes * hidden);
-    for pass in 0..passes {
-        for h in 0..hidden {
-            for row in pass * lanes..(pass + 1) * lanes {
-                let weight = weights.get(row * hidden + h).copied().unwrap_or(0.0);
-                packed.push(if row < gates { weight } else { 0.0 });
+/// Gate rows of `width` numbers, gate by gate, in the order of the groups: group, gate, unit; zeros for units that fill a group
+/// up. Each row times its gate's factor.
+pub(crate) fn grouped(
+    rows: &[f32],
+    width: usize,
+    hidden: usize,
+    gates: usize,
+    factor: impl Fn(usize) -> f32,
+) -> Vec<f32> {
+    let mut all = Vec::with_capacity(padded(hidden) * gates * width);
+    for first in (0..hidden).step_by(WIDTH) {
+        for gate in 0..gates {
+            for unit in first..first + WIDTH {
+                let row = (gate * hidden + unit) * width;
+                let own = rows.get(row..row + width).filter(|_| unit < hidden);
+                all.extend((0..width).map(|at| own.map_or(0.0, |own| own[at] * factor(gate))));
             }
         }
+    }
+    all
+}
+
+/// Lays [grouped] weights out: by pass, input and then state, gate row.
+pub(crate) fn pack(own: &[f32], state: &[f32], hidden: usize, gates: usize, cpu: Cpu) -> Vec<f32> {
+    let (rows, mut first) = (padded(hidden) * gates, 0);
+    let mut packed = Vec::with_capacity(own.len() + state.len());
+    for groups in passes(padded(hidden) / WIDTH, most(cpu)) {
+        let end = first + groups * gates * WIDTH;
+        for weights in [own, state] {
+            let width = weights.len() / rows;
+            for at in 0..width {
+                packed.extend((first..end).map(|row| weights[row * width + at]));
+            }
+        }
+        first = end;
     }
     packed
 }
 
-/// What both kinds have in common.
+/// A recurrent layer over a block.
 #[derive(Debug)]
 pub(crate) struct Cell<'a> {
-    /// Rows of what the input adds, and the biases: padded gates.
-    pub(crate) pre: &'a [f32],
-    /// Floats of one such row: whole passes.
-    pub(crate) gates: usize,
+    /// Source rows.
+    pub(crate) x: &'a [f32],
+    /// Floats from source row to source row.
+    pub(crate) x_width: usize,
+    /// Channels that are read of each.
+    pub(crate) inputs: usize,
     /// As [`pack`] lays them out.
     pub(crate) weights: &'a [f32],
-    /// Ones for the state's own lanes, zeros behind them.
-    pub(crate) mask: &'a [f32],
+    /// Four vectors for each group: an LSTM's gates; a GRU's gates with what the input adds, then what the state adds to
+    /// the new one.
+    pub(crate) bias: &'a [f32],
     pub(crate) hidden: usize,
-    /// The state that is heard, padded.
-    pub(crate) h: &'a mut [f32],
-    /// Room for the gates of one moment, and a vector.
-    pub(crate) scratch: &'a mut [f32],
+    /// The state that the first moment hears, padded; the last moment's is the last row of `out`.
+    pub(crate) h: &'a [f32],
+    /// The state of an LSTM's cells, padded.
+    pub(crate) c: &'a mut [f32],
     /// Padded rows of the state.
     pub(crate) out: &'a mut [f32],
-    pub(crate) rows: usize,
 }
 
-/// An LSTM over a block: input, forget, cell, output gate, each of `hidden` rows.
-#[derive(Debug)]
-pub(crate) struct Lstm<'a> {
-    pub(crate) cell: Cell<'a>,
-    /// One half where a sigmoid is made of a tangent, else one.
-    pub(crate) scale: &'a [f32],
-    /// One half there, else zero.
-    pub(crate) shift: &'a [f32],
-    /// The state of the cells, padded.
-    pub(crate) c: &'a mut [f32],
-}
-
-/// A GRU over a block: reset, update, new gate, as PyTorch and ONNX (`linear_before_reset`) have it.
-#[derive(Debug)]
-pub(crate) struct Gru<'a> {
-    pub(crate) cell: Cell<'a>,
-    /// One where the input's part starts the sum, zero for the new gate.
-    pub(crate) scale: &'a [f32],
-    /// The bias of the state's part of the new gate, else zero.
-    pub(crate) shift: &'a [f32],
-}
-
-/// Calls a task with the vectors of a pass as a constant.
-macro_rules! with_columns {
-    ($cpu:expr, $gates:expr, $task:ident($($field:expr),*)) => {
-        match (columns($gates, $cpu).0, $cpu.has_tiles()) {
-            (_, false) => $cpu.run($task::<1>($($field),*)),
-            (1, _) => $cpu.run_tiled($task::<1>($($field),*)),
-            (2, _) => $cpu.run_tiled($task::<2>($($field),*)),
-            (3, _) => $cpu.run_tiled($task::<3>($($field),*)),
-            (4, _) => $cpu.run_tiled($task::<4>($($field),*)),
-            (6, _) => $cpu.run_tiled($task::<6>($($field),*)),
-            (8, _) => $cpu.run_tiled($task::<8>($($field),*)),
-            _ => $cpu.run_tiled($task::<10>($($field),*)),
-        }
-    };
-}
-
-impl Lstm<'_> {
-    /// Does it, for so many gate rows. Wait-free.
+impl Cell<'_> {
+    /// Does it, for that many gates. Wait-free.
     pub(crate) fn run(self, gates: usize, cpu: Cpu) {
-        with_columns!(cpu, gates, LstmBy(self));
-    }
-}
-
-impl Gru<'_> {
-    /// Does it, for so many gate rows. Wait-free.
-    pub(crate) fn run(self, gates: usize, cpu: Cpu) {
-        with_columns!(cpu, gates, GruBy(self));
-    }
-}
-
-struct LstmBy<'a, const C: usize>(Lstm<'a>);
-struct GruBy<'a, const C: usize>(Gru<'a>);
-
-/// `acc + weights · h`, for the `C` vectors of one pass.
-#[inline(always)]
-fn product<L: Lanes, const C: usize>(l: L, mut acc: [L::V; C], h: &[f32], weights: &[f32]) -> [L::V; C] {
-    let (weights, _) = vectors(weights).as_chunks::<C>();
-    for (h, weights) in h.iter().zip(weights) {
-        let h = l.splat(*h);
-        for (acc, weights) in acc.iter_mut().zip(weights) {
-            *acc = l.fma(h, l.load(weights), *acc);
+        let most = most(cpu);
+        if gates == LSTM {
+            cpu.run(Moments::<Lstm> { cell: self, most, kind: PhantomData });
+        } else {
+            cpu.run(Moments::<Gru> { cell: self, most, kind: PhantomData });
         }
     }
-    acc
 }
 
-/// Vector `v` of the part of a slice that begins at `first`.
-#[inline(always)]
-fn vector_at<L: Lanes>(l: L, x: &[f32], first: usize, v: usize) -> L::V {
-    let part = x.get(first + v * WIDTH..).and_then(<[f32]>::first_chunk);
-    part.map_or(l.splat(0.0), |part| l.load(part))
+/// Sums of a group.
+const SUMS: usize = 4;
+
+/// One moment of `C` groups.
+struct Moment<'a> {
+    bias: &'a [[f32; WIDTH]],
+    x: &'a [f32],
+    own: &'a [[f32; WIDTH]],
+    /// The whole state before, and that of these groups.
+    h: &'a [f32],
+    weights: &'a [[f32; WIDTH]],
+    before: &'a [[f32; WIDTH]],
+    c: &'a mut [[f32; WIDTH]],
+    out: &'a mut [[f32; WIDTH]],
 }
 
-impl<const C: usize> Task for LstmBy<'_, C> {
+/// What an LSTM and a GRU do each in their own way.
+trait Kind {
+    const GATES: usize;
+    fn moment<L: Lanes, const C: usize>(l: L, moment: Moment<'_>);
+}
+
+struct Lstm;
+struct Gru;
+
+/// The moments of a block, one after the other, `most` groups at a time.
+struct Moments<'a, K> {
+    cell: Cell<'a>,
+    most: usize,
+    kind: PhantomData<K>,
+}
+
+impl<K: Kind> Task for Moments<'_, K> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
-        let Lstm { cell, scale, shift, c } = self.0;
-        let (n, lanes) = (cell.hidden, C * WIDTH);
-        let outs = cell.out.chunks_exact_mut(cell.h.len().max(WIDTH));
-        for (pre, out) in cell.pre.chunks_exact(cell.gates.max(WIDTH)).zip(outs).take(cell.rows) {
-            let Some(h) = cell.h.get(..n) else { return };
-            let weights = cell.weights.chunks_exact(lanes * n);
-            let curves = scale.chunks_exact(lanes).zip(shift.chunks_exact(lanes));
-            let passes = pre.chunks_exact(lanes).zip(weights).zip(curves);
-            let gates = cell.scratch.chunks_exact_mut(lanes);
-            for (((pre, weights), (scale, shift)), gates) in passes.zip(gates) {
-                let mut acc = [l.splat(0.0); C];
-                for (acc, pre) in acc.iter_mut().zip(vectors(pre)) {
-                    *acc = l.load(pre);
+        let Cell { x, x_width, inputs, weights, bias, hidden, mut h, c, out } = self.cell;
+        let (width, weights) = (h.len().max(WIDTH), vectors(weights));
+        let (bias, c) = (vectors(bias), vectors_mut(c));
+        let all = passes(width / WIDTH, self.most);
+        for (x, out) in x.chunks_exact(x_width.max(1)).zip(out.chunks_exact_mut(width)) {
+            let (Some(x), Some(state)) = (x.get(..inputs), h.get(..hidden)) else { return };
+            let (before, rows) = (vectors(h), vectors_mut(out));
+            let (mut first, mut taken) = (0, 0);
+            for groups in all.clone() {
+                let (end, gates) = (first + groups, groups * K::GATES);
+                let (middle, last) = (taken + gates * inputs, taken + gates * (inputs + hidden));
+                let moment = Moment {
+                    bias: bias.get(first * SUMS..end * SUMS).unwrap_or_default(),
+                    x,
+                    own: weights.get(taken..middle).unwrap_or_default(),
+                    h: state,
+                    weights: weights.get(middle..last).unwrap_or_default(),
+                    before: before.get(first..end).unwrap_or_default(),
+                    c: c.get_mut(first..end).unwrap_or_default(),
+                    out: rows.get_mut(first..end).unwrap_or_default(),
+                };
+                match groups {
+                    1 => K::moment::<L, 1>(l, moment),
+                    2 => K::moment::<L, 2>(l, moment),
+                    _ => K::moment::<L, 3>(l, moment),
                 }
-                let acc = product::<L, C>(l, acc, h, weights);
-                let curves = vectors(scale).iter().zip(vectors(shift));
-                for ((acc, (scale, shift)), out) in acc.into_iter().zip(curves).zip(vectors_mut(gates)) {
-                    l.store(l.fma(tanh(l, acc), l.load(scale), l.load(shift)), out);
-                }
+                (first, taken) = (end, last);
             }
-            let states = vectors_mut(cell.h).iter_mut().zip(vectors_mut(c));
-            let rows = states.zip(vectors_mut(out)).zip(vectors(cell.mask));
-            for (v, (((h, c), out), mask)) in rows.enumerate() {
-                let i = vector_at(l, cell.scratch, 0, v);
-                let f = vector_at(l, cell.scratch, n, v);
-                let g = vector_at(l, cell.scratch, 2 * n, v);
-                let o = vector_at(l, cell.scratch, 3 * n, v);
-                let new = l.mul(l.fma(f, l.load(c), l.mul(i, g)), l.load(mask));
-                l.store(new, c);
-                let new = l.mul(o, tanh(l, new));
-                l.store(new, h);
-                l.store(new, out);
+            h = out;
+        }
+    }
+}
+
+/// `sums + weights · x`, for `C` groups of `G` gates: the sums of the gates with these places.
+#[inline(always)]
+fn product<L: Lanes, const G: usize, const C: usize>(
+    l: L,
+    sums: &mut [[L::V; SUMS]; C],
+    places: [usize; G],
+    x: &[f32],
+    weights: &[[f32; WIDTH]],
+) {
+    let (mut weights, _) = weights.as_chunks::<G>().0.as_chunks::<C>();
+    let mut x = x;
+    // Few sums would wait for themselves: every second product has sums of its own.
+    if C * G <= 6 {
+        let mut others = [[l.splat(0.0); SUMS]; C];
+        let ((pairs, last), (of_pairs, of_last)) = (x.as_chunks::<2>(), weights.as_chunks::<2>());
+        for ([x, other], [own, of_other]) in pairs.iter().zip(of_pairs) {
+            add::<L, G, C>(l, sums, places, *x, own);
+            add::<L, G, C>(l, &mut others, places, *other, of_other);
+        }
+        for (sums, others) in sums.iter_mut().zip(&others) {
+            for (sum, other) in sums.iter_mut().zip(others) {
+                *sum = l.add(*sum, *other);
+            }
+        }
+        (x, weights) = (last, of_last);
+    }
+    for (x, weights) in x.iter().zip(weights) {
+        add::<L, G, C>(l, sums, places, *x, weights);
+    }
+}
+
+/// One product for each of these sums.
+#[inline(always)]
+fn add<L: Lanes, const G: usize, const C: usize>(
+    l: L,
+    sums: &mut [[L::V; SUMS]; C],
+    places: [usize; G],
+    x: f32,
+    weights: &[[[f32; WIDTH]; G]; C],
+) {
+    let x = l.splat(x);
+    for (sums, weights) in sums.iter_mut().zip(weights) {
+        for (place, weights) in places.iter().zip(weights) {
+            if let Some(sum) = sums.get_mut(*place) {
+                *sum = l.fma(x, l.load(weights), *sum);
             }
         }
     }
 }
 
-impl<const C: usize> Task for GruBy<'_, C> {
-    type Output = ();
+/// What the sums start from.
+#[inline(always)]
+fn start<L: Lanes, const C: usize>(l: L, bias: &[[f32; WIDTH]]) -> Option<[[L::V; SUMS]; C]> {
+    let bias = bias.as_chunks::<SUMS>().0.first_chunk::<C>()?;
+    let mut sums = [[l.splat(0.0); SUMS]; C];
+    for (sums, bias) in sums.iter_mut().zip(bias) {
+        for (sum, bias) in sums.iter_mut().zip(bias) {
+            *sum = l.load(bias);
+        }
+    }
+    Some(sums)
+}
+
+impl Kind for Lstm {
+    const GATES: usize = LSTM;
 
     #[inline(always)]
-    fn run<L: Lanes>(self, l: L) {
-        let Gru { cell, scale, shift } = self.0;
-        let (n, lanes, half) = (cell.hidden, C * WIDTH, l.splat(0.5));
-        let outs = cell.out.chunks_exact_mut(cell.h.len().max(WIDTH));
-        for (pre, out) in cell.pre.chunks_exact(cell.gates.max(WIDTH)).zip(outs).take(cell.rows) {
-            let Some(h) = cell.h.get(..n) else { return };
-            let weights = cell.weights.chunks_exact(lanes * n);
-            let starts = scale.chunks_exact(lanes).zip(shift.chunks_exact(lanes));
-            let passes = pre.chunks_exact(lanes).zip(weights).zip(starts);
-            let sums = cell.scratch.chunks_exact_mut(lanes);
-            for (((pre, weights), (scale, shift)), sums) in passes.zip(sums) {
-                let mut acc = [l.splat(0.0); C];
-                let start = vectors(scale).iter().zip(vectors(shift));
-                for ((acc, pre), (scale, shift)) in acc.iter_mut().zip(vectors(pre)).zip(start) {
-                    *acc = l.fma(l.load(pre), l.load(scale), l.load(shift));
-                }
-                let acc = product::<L, C>(l, acc, h, weights);
-                for (acc, out) in acc.into_iter().zip(vectors_mut(sums)) {
-                    l.store(acc, out);
-                }
-            }
-            let rows = vectors_mut(cell.h).iter_mut().zip(vectors_mut(out)).zip(vectors(cell.mask));
-            for (v, ((h, out), mask)) in rows.enumerate() {
-                let r = l.fma(tanh(l, vector_at(l, cell.scratch, 0, v)), half, half);
-                let z = l.fma(tanh(l, vector_at(l, cell.scratch, n, v)), half, half);
-                let state = vector_at(l, cell.scratch, 2 * n, v);
-                // A row ends with its padding: what is beyond stands for lanes that the mask clears.
-                let input = vector_at_or_part(l, pre, 2 * n, v);
-                let new = tanh(l, l.fma(r, state, input));
-                let new = l.mul(l.fma(z, l.sub(l.load(h), new), new), l.load(mask));
-                l.store(new, h);
-                l.store(new, out);
-            }
+    fn moment<L: Lanes, const C: usize>(l: L, moment: Moment<'_>) {
+        let Some(mut sums) = start::<L, C>(l, moment.bias) else { return };
+        product(l, &mut sums, [0, 1, 2, 3], moment.x, moment.own);
+        product(l, &mut sums, [0, 1, 2, 3], moment.h, moment.weights);
+        let Some(c) = moment.c.first_chunk_mut::<C>() else { return };
+        let Some(out) = moment.out.first_chunk_mut::<C>() else { return };
+        let half = l.splat(0.5);
+        // Tangents side by side: one waits while another is computed.
+        let (mut cells, mut opened) = ([half; C], [half; C]);
+        for (((sums, c), cell), open) in sums.iter().zip(c).zip(&mut cells).zip(&mut opened) {
+            let [i, f, g, o] = tanhs(l, *sums);
+            let (i, f) = (l.fma(i, half, half), l.fma(f, half, half));
+            *cell = l.fma(f, l.load(c), l.mul(i, g));
+            *open = l.fma(o, half, half);
+            l.store(*cell, c);
+        }
+        for ((cell, open), out) in tanhs(l, cells).iter().zip(&opened).zip(out) {
+            l.store(l.mul(*open, *cell), out);
         }
     }
 }
 
-/// As [`vector_at`], where the slice may end within the vector.
-#[inline(always)]
-fn vector_at_or_part<L: Lanes>(l: L, x: &[f32], first: usize, v: usize) -> L::V {
-    let rest = x.get(first + v * WIDTH..).unwrap_or_default();
-    if let Some(whole) = rest.first_chunk() {
-        return l.load(whole);
+impl Kind for Gru {
+    const GATES: usize = GRU;
+
+    #[inline(always)]
+    fn moment<L: Lanes, const C: usize>(l: L, moment: Moment<'_>) {
+        let Some(mut sums) = start::<L, C>(l, moment.bias) else { return };
+        product(l, &mut sums, [0, 1, 2], moment.x, moment.own);
+        product(l, &mut sums, [0, 1, 3], moment.h, moment.weights);
+        let Some(before) = moment.before.first_chunk::<C>() else { return };
+        let Some(out) = moment.out.first_chunk_mut::<C>() else { return };
+        let half = l.splat(0.5);
+        let (mut news, mut kept) = ([half; C], [half; C]);
+        for ((sums, new), keep) in sums.iter().zip(&mut news).zip(&mut kept) {
+            let [r, z, input, state] = *sums;
+            let [r, z] = tanhs(l, [r, z]);
+            *new = l.fma(l.fma(r, half, half), state, input);
+            *keep = l.fma(z, half, half);
+        }
+        let states = before.iter().zip(out);
+        for ((new, keep), (before, out)) in tanhs(l, news).iter().zip(&kept).zip(states) {
+            l.store(l.fma(*keep, l.sub(l.load(before), *new), *new), out);
+        }
     }
-    let mut part = [0.0; WIDTH];
-    part.iter_mut().zip(rest).for_each(|(p, x)| *p = *x);
-    l.load(&part)
 }

@@ -16,19 +16,32 @@ const Q: [f32; 5] = [1.0, 0.467_524_424_27, 2.604_962_101_3e-2, 3.361_197_602_1e
 /// The hyperbolic tangent, within [-1, 1]. NaN stays NaN.
 #[inline(always)]
 pub(crate) fn tanh<L: Lanes>(l: L, x: L::V) -> L::V {
-    let x = l.max(l.splat(-END), l.min(l.splat(END), x));
-    let u = l.mul(x, x);
-    let (mut p, mut q) = (l.splat(P[4]), l.splat(Q[4]));
-    p = l.fma(p, u, l.splat(P[3]));
-    q = l.fma(q, u, l.splat(Q[3]));
-    p = l.fma(p, u, l.splat(P[2]));
-    q = l.fma(q, u, l.splat(Q[2]));
-    p = l.fma(p, u, l.splat(P[1]));
-    q = l.fma(q, u, l.splat(Q[1]));
-    p = l.fma(p, u, l.splat(P[0]));
-    q = l.fma(q, u, l.splat(Q[0]));
-    let y = l.div(l.mul(x, p), q);
-    l.max(l.splat(-1.0), l.min(l.splat(1.0), y))
+    let [y] = tanhs(l, [x]);
+    y
+}
+
+/// The same of several vectors side by side: one waits while another is computed, and constants are loaded once.
+#[inline(always)]
+pub(crate) fn tanhs<L: Lanes, const N: usize>(l: L, mut x: [L::V; N]) -> [L::V; N] {
+    let (end, one) = (l.splat(END), l.splat(1.0));
+    let (minus_end, minus_one) = (l.splat(-END), l.splat(-1.0));
+    let (mut u, mut p, mut q) = ([l.splat(0.0); N], [l.splat(P[4]); N], [l.splat(Q[4]); N]);
+    for (x, u) in x.iter_mut().zip(&mut u) {
+        *x = l.max(minus_end, l.min(end, *x));
+        *u = l.mul(*x, *x);
+    }
+    for k in [3, 2, 1, 0] {
+        let (of_p, of_q) = (l.splat(P[k]), l.splat(Q[k]));
+        for ((p, q), u) in p.iter_mut().zip(&mut q).zip(&u) {
+            *p = l.fma(*p, *u, of_p);
+            *q = l.fma(*q, *u, of_q);
+        }
+    }
+    for ((x, p), q) in x.iter_mut().zip(&p).zip(&q) {
+        let y = l.div(l.mul(*x, *p), *q);
+        *x = l.max(minus_one, l.min(one, y));
+    }
+    x
 }
 
 /// The logistic function, within [0, 1]. NaN stays NaN.

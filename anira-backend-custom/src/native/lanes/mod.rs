@@ -9,7 +9,7 @@ mod math;
 mod neon;
 mod portable;
 
-pub(crate) use math::{sigmoid, tanh};
+pub(crate) use math::{sigmoid, tanh, tanhs};
 pub(crate) use portable::Portable;
 
 /// How many floats one vector holds.

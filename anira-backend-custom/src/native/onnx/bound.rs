@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_limit_itself_is_allowed() {
-        assert!(check(&vec![0x08; MAX_BYTES + 2]).unwrap_err().to_string().contains("at most"));
+        assert!(check(&vec![0x08; MAX_BYTES + 1]).unwrap_err().to_string().contains("at most"));
         assert!(!check(&vec![0x0f; MAX_BYTES]).unwrap_err().to_string().contains("at most"));
     }
 }
