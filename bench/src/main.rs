@@ -8,6 +8,7 @@ mod idle;
 mod load;
 mod machine;
 mod mix;
+#[cfg(feature = "nets")]
 mod nets;
 mod policy;
 mod reference;
@@ -63,6 +64,7 @@ enum What {
     Idle(idle::Options),
     Load(load::Options),
     Driven(driven::Options),
+    #[cfg(feature = "nets")]
     Nets(nets::Options),
 }
 
@@ -89,6 +91,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         What::Idle(options) => report::of(idle::run(options, cores)?)?,
         What::Load(options) => report::of(load::run(options, cores)?)?,
         What::Driven(options) => report::of(driven::run(options, cores)?)?,
+        #[cfg(feature = "nets")]
         What::Nets(options) => report::of(nets::run(options, cores)?)?,
     };
     let all = serde_json::json!({ "machine": &machine, "figures": figures });

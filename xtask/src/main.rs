@@ -226,9 +226,13 @@ fn run(verb: &Verb, workspace: &Workspace) -> anyhow::Result<bool> {
         Verb::Features { powerset: true } => features::powerset(workspace).map(|()| true),
         Verb::Features { powerset: false } => features::run(workspace).map(|()| true),
         Verb::Bench { arguments } => {
-            let run: [OsString; 5] =
-                ["--release", "--quiet", "--package", "anira-bench", "--"].map(Into::into);
-            Call::new(workspace, "run").args(run.iter().chain(arguments)).run().map(|()| true)
+            // With the engines of `nets` only where that, or help, is asked for: they take minutes to build.
+            let others = ["audio", "wake", "idle", "load", "driven"];
+            let is_other = |argument: &OsString| others.iter().any(|other| argument == other);
+            let nets: &[&str] = if arguments.iter().any(is_other) { &[] } else { &["--features", "nets"] };
+            let run = ["--release", "--quiet", "--package", "anira-bench"];
+            let call = Call::new(workspace, "run").args(run).args(nets).args(["--"]);
+            call.args(arguments).run().map(|()| true)
         }
         Verb::Loom { mutations: true, .. } => mutation::planted::run(workspace).map(|()| true),
         Verb::Loom { orderings: true, only, .. } => mutation::weakened::run(workspace, only).map(|()| true),
