@@ -77,7 +77,7 @@ const MAP: &[Arrows] = &[
         ],
         tests: &["anira-conformance", "anira-intercept"],
     },
-    Arrows { name: "anira-test-plugin", normal: &["anira"], tests: &[] },
+    Arrows { name: "anira-test-plugin", normal: &["anira", "anira-link"], tests: &[] },
     // A user of the facade like any other.
     Arrows { name: "anira-bench", normal: &["anira"], tests: &[] },
     Arrows { name: "anira-audio-path", normal: &["anira"], tests: &[] },
