@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Does what the arguments say, of which the first is the program's name, and gives the exit code: 0 done, 2 a mistake
-/// in what was given, 1 a fault of anira's; 3, of `replay`, something was late. JSON goes to `out`, everything else to `log`; but help, and what is wrong with the
+/// in what was given, 1 a fault of anira's; 3, of `replay --fail-if-late`, something was late. JSON goes to `out`, everything else to `log`; but help, and what is wrong with the
 /// arguments themselves, go to the process's own outputs.
 pub fn run_with(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
@@ -80,14 +80,43 @@ pub fn run_with(
             return u8::try_from(error.exit_code()).unwrap_or(1);
         }
     };
-    match std::panic::catch_unwind(AssertUnwindSafe(|| dispatch(cli.command, out, log))) {
+    let mut out = Noticing { out, closed: false };
+    let done = std::panic::catch_unwind(AssertUnwindSafe(|| dispatch(cli.command, &mut out, log)));
+    match done {
         Ok(Ok(code)) => code,
+        // Whoever reads has read enough, as `head` does.
+        Ok(Err(_)) if out.closed => 0,
         Ok(Err(error)) => {
             let _ = writeln!(log, "error: {error}");
             if error.kind().is_users() { 2 } else { 1 }
         }
         // The panic has printed itself.
         Err(_) => 1,
+    }
+}
+
+/// Notices that nobody reads any more.
+struct Noticing<'a, W> {
+    out: &'a mut W,
+    closed: bool,
+}
+
+impl<W: Write> Noticing<'_, W> {
+    fn noticed<T>(&mut self, result: std::io::Result<T>) -> std::io::Result<T> {
+        self.closed |= matches!(&result, Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe);
+        result
+    }
+}
+
+impl<W: Write> Write for Noticing<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let result = self.out.write(bytes);
+        self.noticed(result)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let result = self.out.flush();
+        self.noticed(result)
     }
 }
 

@@ -264,3 +264,13 @@ fn what_a_schema_cannot_see_is_left_to_the_reader() {
         assert_eq!(faults(&validator, &toml_value(&text)), [""; 0], "{text}");
     }
 }
+
+/// As with `| head`, once that has seen enough.
+#[test]
+fn whoever_stops_reading_is_no_fault() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_anira"));
+    let done = program.arg("schema").stdout(writer).output().unwrap();
+    assert_eq!((done.status.code(), String::from_utf8(done.stderr).unwrap()), (Some(0), String::new()));
+}
