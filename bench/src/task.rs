@@ -30,9 +30,14 @@ pub(crate) struct Usage {
 /// This process's threads whose names begin with `prefix`; 0 where the system does not tell.
 pub(crate) fn threads(prefix: &str) -> usize {
     let named = |task: &fs::DirEntry| {
-        fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.starts_with(prefix))
+        fs::read_to_string(task.path().join("comm")).is_ok_and(|name| is_named(&name, prefix))
     };
     fs::read_dir("/proc/self/task").map_or(0, |tasks| tasks.flatten().filter(named).count())
+}
+
+/// Threads without a name of their own bear the program's, which begins as workers' names do: among them the audio thread.
+fn is_named(name: &str, prefix: &str) -> bool {
+    name.starts_with(prefix) && name.trim_end() != env!("CARGO_PKG_NAME")
 }
 
 impl Usage {
@@ -42,7 +47,7 @@ impl Usage {
         let Ok(tasks) = fs::read_dir("/proc/self/task") else { return sum };
         for task in tasks.flatten() {
             let read = |name| fs::read_to_string(task.path().join(name)).unwrap_or_default();
-            if !read("comm").starts_with(prefix) {
+            if !is_named(&read("comm"), prefix) {
                 continue;
             }
             let nanos = read("schedstat").split_whitespace().next().and_then(|n| n.parse().ok());
@@ -60,5 +65,16 @@ impl Usage {
             busy: self.busy.saturating_sub(earlier.busy),
             switches: self.switches.saturating_sub(earlier.switches),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_programs_own_threads_are_no_workers() {
+        assert!(is_named("anira-worker-0\n", "anira-") && is_named("anira-monitor\n", "anira-monitor"));
+        assert!(!is_named("anira-bench\n", "anira-") && !is_named("reference\n", "anira-"));
     }
 }
