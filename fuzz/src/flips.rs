@@ -71,9 +71,9 @@ fn play(case: &Case, ops: &[Op]) {
     };
     let first = InferenceHandler::builder(plain(case.hop, Duration::from_millis(1))).backend(model(GAINS[0]));
     let gains = &GAINS[..case.engines];
-    let builder = gains[1..].iter().fold(first.switch_fade(case.fade), |builder, gain| {
-        builder.engine(EngineSpec::new(model(*gain)))
-    });
+    let builder = gains[1..]
+        .iter()
+        .fold(first.switch_fade(case.fade), |builder, gain| builder.engine(EngineSpec::new(model(*gain))));
     let mut handler = builder.scheduler(Offline).build().expect("two gains are a session");
     let host = HostConfig::varying(48_000.0, case.max_block).mode(Mode::Offline);
     let Prepared { mut audio, report, .. } = handler.prepare(&host).expect("any block is one to prepare for");

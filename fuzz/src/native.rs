@@ -137,10 +137,14 @@ fn wavenet(input: &mut Unstructured<'_>) -> Result<Value> {
     for stack in 0..input.int_in_range(1..=2u8)? {
         let (channels, head, kernel) = (number(input, 1..=6)?, number(input, 1..=4)?, number(input, 1..=4)?);
         let (c, h, k) = (whole(&channels), whole(&head), whole(&kernel));
-        let dilations = (0..input.int_in_range(1..=4)?).map(|_| number(input, 1..=16)).collect::<Result<Vec<_>>>()?;
+        let dilations =
+            (0..input.int_in_range(1..=4)?).map(|_| number(input, 1..=16)).collect::<Result<Vec<_>>>()?;
         let (gated, bias) = (input.arbitrary::<bool>()?, input.arbitrary::<bool>()?);
         let wide = if gated { 2 * c } else { c };
-        right += from * c + dilations.len() * (wide * c * k + wide + wide + c * c + c) + c * h + usize::from(bias) * h;
+        right += from * c
+            + dilations.len() * (wide * c * k + wide + wide + c * c + c)
+            + c * h
+            + usize::from(bias) * h;
         arrays.push(json!({
             "input_size": if input.ratio(1, 16)? { number(input, 1..=6)? } else { json!(from) },
             "condition_size": if input.ratio(1, 16)? { number(input, 1..=2)? } else { json!(1) },
