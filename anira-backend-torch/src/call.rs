@@ -9,6 +9,9 @@ use crate::tensor::Slot;
 use crate::thread::Guard;
 use crate::{fault, value};
 
+/// The method that every module has.
+const FORWARD: &str = "forward";
+
 /// A method and how it treats what it is given.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -51,16 +54,26 @@ impl Call {
         take: &mut dyn FnMut(&Tensor) -> Result<()>,
     ) -> Result<()> {
         if self.single {
-            let tensor = module.method_ts(&self.method, inputs).map_err(|e| fault::run(&e))?;
-            return take(&tensor);
+            // By its own name it needs none that is allocated.
+            let tensor = if self.method == FORWARD {
+                module.forward_ts(inputs)
+            } else {
+                module.method_ts(&self.method, inputs)
+            };
+            return take(&tensor.map_err(|e| fault::run(&e))?);
         }
         let argument = |(tensor, number): (&T, &bool)| match (tensor.borrow(), number) {
             (tensor, true) => self::number(tensor),
             (tensor, false) => Ok(IValue::Tensor(tensor.shallow_clone())),
         };
-        let inputs = inputs.iter().zip(&self.numbers).map(argument).collect::<Result<Vec<IValue>>>()?;
-        let given = module.method_is(&self.method, &inputs).map_err(|e| fault::run(&e))?;
-        value::each(&given, take)
+        // Arguments belong to one thread, and engines move: they are made for each run.
+        let arguments = inputs.iter().zip(&self.numbers).map(argument).collect::<Result<Vec<IValue>>>()?;
+        let given = if self.method == FORWARD {
+            module.forward_is(&arguments)
+        } else {
+            module.method_is(&self.method, &arguments)
+        };
+        value::each(&given.map_err(|e| fault::run(&e))?, take)
     }
 }
 

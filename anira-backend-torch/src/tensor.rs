@@ -122,9 +122,9 @@ impl Slot {
             let text = format!("the engine gave {given}; expected {}", self.dtype);
             return Err(Error::new(ErrorKind::DType, text));
         }
-        let size = from.size();
-        if size != self.shape {
-            let text = format!("the engine gave the shape {size:?}; expected {:?}", self.shape);
+        // The list of extents would be allocated.
+        if !self.tensor.f_is_same_size(from).map_err(|e| fault::run(&e))? {
+            let text = format!("the engine gave the shape {:?}; expected {:?}", from.size(), self.shape);
             return Err(Error::new(ErrorKind::Shape, text));
         }
         self.tensor.f_copy_(from).map_err(|e| fault::run(&e))?;

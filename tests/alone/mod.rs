@@ -80,7 +80,13 @@ impl Case {
             return shape;
         }
         match (self.model, name) {
-            ("amp-lstm-2k", "input" | "output") => vec![1, BLOCK, 1],
+            // What a TorchScript file does not say.
+            ("amp-hybrid-11k", "input") => vec![256, 1, 150],
+            ("amp-hybrid-11k", _) => vec![256, 1],
+            ("amp-tcn-29k", "input") => vec![1, 1, 13_332 + BLOCK],
+            ("amp-tcn-1k", "input") => vec![1, 1, 132 + BLOCK],
+            ("amp-tcn-29k" | "amp-tcn-1k", _) => vec![1, 1, BLOCK],
+            ("amp-lstm-2k", "input" | "output" | "output_0") => vec![1, BLOCK, 1],
             ("amp-lstm-2k", _) => vec![1, 1, 20],
             ("gain", _) => vec![1, 1, BLOCK],
             _ => said.iter().map(|extent| extent.unwrap_or(1)).collect(),
@@ -136,7 +142,10 @@ fn noise(len: usize) -> Vec<f32> {
 }
 
 fn through<B: Backend>(case: &Case, backend: B, meter: Meter) -> Vec<Counted> {
-    let model = valid(backend.load(&ModelSource::file(case.file()), &LoadRequest::new()));
+    // As its own interface has it; our backend turns it off unless it is asked.
+    let request = LoadRequest::new();
+    let request = if case.engine == "torch" { request.option("optimize", "true") } else { request };
+    let model = valid(backend.load(&ModelSource::file(case.file()), &request));
     let signature = model.signature();
     let shape = |info: &TensorInfo| case.shape(&info.name, &info.shape);
     let inputs: Vec<_> = signature.inputs.iter().map(shape).collect();

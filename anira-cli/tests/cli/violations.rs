@@ -103,8 +103,10 @@ mod built {
         let folder = Folder::new();
         let drawing = folder.join("v.svg");
         let models = [repository("models/gain.onnx"), repository("models/amp-lstm-2k.toml")];
-        let args = ["violations", &models[0], &models[1], "--iterations", "5", "--svg", &drawing];
-        let done = anira(&args).ok();
+        let args = ["violations", &models[0], &models[1], "--iterations", "5"];
+        let native = anira(&args).ok().out;
+        assert_eq!(native.matches("No inference does anything of the kind.").count(), 2, "{native}");
+        let done = anira(&[&args[..], &["--engine", "rten", "--svg", &drawing]].concat()).ok();
         for part in
             ["gain.onnx on rten: 5 inferences", "prepared", "steady", "malloc", "Not safe in a callback"]
         {

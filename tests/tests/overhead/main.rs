@@ -89,7 +89,15 @@ fn onnxruntime() {
 
 #[test]
 fn torch() {
-    adds_nothing("torch", &MODELS);
+    adds_nothing("torch", &["amp-tcn-1k", "gain"]);
+    if built_in().contains(&"torch") {
+        // Arguments that are more than tensors belong to one thread, and engines move: a list of them, and each of three, is made anew.
+        let [alone, through] = both("torch", "amp-lstm-2k");
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Syscall) {
+            let more = if matches!(kind, Kind::Malloc | Kind::Free) { 4 } else { 0 };
+            assert!(through[kind] <= alone[kind] + more, "{}: {through:?}, {alone:?}", kind.name());
+        }
+    }
 }
 
 #[test]
