@@ -49,6 +49,9 @@ const ELSEWHERE: &[&str] = &[
 /// linked a start takes half a second.
 const NOT_OF_ENGINES: &[&str] = &["configuration::", "files::", "help::", "schema::", "sound::"];
 
+/// Tests of the engines that need no library, which have run in the step `debug`.
+const BEFORE: [&str; 4] = ["--skip", "rten::", "--skip", "native::"];
+
 /// Lints and tests everything that the libraries make possible which are there.
 pub(crate) fn run(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let engines = native::available(workspace);
@@ -63,7 +66,7 @@ pub(crate) fn run(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let of_backends = features_of(&engines, is_backend);
     let call =
         Call::new(workspace, "test").args(backends).args(["--features", &of_backends, "--no-fail-fast"]);
-    found(workspace, call).tallied(tally)?;
+    found(workspace, call.args(["--"]).args(BEFORE)).tallied(tally)?;
     let of_program = features_of(&engines, |package| package == "anira-cli");
     let call = Call::new(workspace, "test").args(["-p", "anira-cli", "--features", &of_program]);
     let skip = NOT_OF_ENGINES.iter().flat_map(|module| ["--skip", module]);
@@ -71,7 +74,7 @@ pub(crate) fn run(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let of_tests = features_of(&engines, |package| package == "anira-tests");
     let call = Call::new(workspace, "test").args(["-p", "anira-tests", "--features", &of_tests]);
     let named = tests(workspace)?.into_iter().flat_map(|test| ["--test".to_owned(), test]);
-    found(workspace, call.args(named).args(["--no-fail-fast"])).tallied(tally)
+    found(workspace, call.args(named).args(["--no-fail-fast", "--"]).args(BEFORE)).tallied(tally)
 }
 
 /// What examples in the documentation need besides: they are programs of nobody's, and have no rpath.

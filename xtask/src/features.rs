@@ -34,22 +34,53 @@ const POWERSET: &[&str] =
 /// Clippy's arguments that make a warning an error.
 const DENY: [&str; 3] = ["--", "-D", "warnings"];
 
+/// ONNX Runtime's execution providers: features that are handed through to its crate and turn on a few lines each. They are built together.
+const PROVIDERS: &[&str] = &["cuda", "tensorrt", "coreml", "directml", "openvino", "qnn", "xnnpack"];
+
+/// The step of `test`: as [`run`], of the sets of engines the largest alone.
+pub(crate) fn step(workspace: &Workspace) -> Result<()> {
+    let lacking = lacking()?;
+    each_alone(workspace, &lacking)?;
+    let all: Vec<&str> =
+        ENGINES.iter().copied().filter(|engine| lacking.iter().all(|(other, _)| other != engine)).collect();
+    let call = Call::new(workspace, "clippy").args(["-p", "anira", "--lib", "--no-default-features"]);
+    call.args(["--features", &all.join(",")]).args(DENY).run()?;
+    pulled_in(workspace)
+}
+
 /// Builds every library without features and with each of its features alone, and the facade with every set of engines; then looks
 /// at what they pull in.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let lacking = lacking()?;
+    each_alone(workspace, &lacking)?;
+    every_set(workspace, ENGINES, &lacking)?;
+    pulled_in(workspace)
+}
+
+/// Builds every library without features and with each of its features alone.
+fn each_alone(workspace: &Workspace, lacking: &[(&str, String)]) -> Result<()> {
     for package in workspace.libraries() {
         let alone =
             || Call::new(workspace, "clippy").args(["-p", &package.name, "--lib", "--no-default-features"]);
         alone().args(DENY).run()?;
-        for feature in package.features.keys().filter(|feature| *feature != "default") {
+        let has = |provider: &&&str| package.features.contains_key(**provider);
+        let providers: Vec<&str> = PROVIDERS.iter().filter(has).copied().collect();
+        if !providers.is_empty() {
+            alone().args(["--features", &providers.join(",")]).args(DENY).run()?;
+        }
+        let others = package.features.keys().filter(|feature| !providers.contains(&feature.as_str()));
+        for feature in others.filter(|feature| *feature != "default") {
             match lacking.iter().find(|(engine, _)| needs(package, feature, engine)) {
                 Some((_, why)) => println!("skipped: feature `{feature}` of {}: {why}", package.name),
                 None => alone().args(["--features", feature]).args(DENY).run()?,
             }
         }
     }
-    every_set(workspace, ENGINES, &lacking)?;
+    Ok(())
+}
+
+/// The program and the facade without an engine: what they are made of, and that they work.
+fn pulled_in(workspace: &Workspace) -> Result<()> {
     // The program without an engine, and what it does then.
     let without = ["-p", "anira-cli", "--no-default-features", "--all-targets"];
     Call::new(workspace, "clippy").args(without).args(DENY).run()?;

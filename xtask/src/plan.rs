@@ -78,7 +78,7 @@ pub(crate) fn test() -> Vec<Step> {
         Step {
             name: "features",
             proves: "each feature compiles alone, and without features no native code is built",
-            run: |workspace, _| features::run(workspace),
+            run: |workspace, _| features::step(workspace),
         },
         Step { name: "loom", proves: "the scheduler's models hold within the bound", run: loom::run },
         Step {
