@@ -13,10 +13,14 @@ use libc::{c_int, c_ulong, c_void};
 use super::number;
 use crate::{Unavailable, tally};
 
-/// The filter is not there yet.
-const WAITING: c_int = -1;
+/// The thread that counts has not begun.
+const STARTING: c_int = -1;
+/// It has; the filter is not there yet.
+const WAITING: c_int = -2;
 /// There will be none.
-const REFUSED: c_int = -2;
+const REFUSED: c_int = -3;
+/// Between two looks at it.
+const POLL: Duration = Duration::from_micros(50);
 
 /// The system's number of the calling thread.
 pub(crate) fn thread() -> u32 {
@@ -32,12 +36,17 @@ pub(crate) fn probe() {
 
 /// Runs `work` on a new thread with the filter, which its own threads inherit.
 pub(crate) fn on_watched_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Unavailable> {
-    let listener: &'static AtomicI32 = Box::leak(Box::new(AtomicI32::new(WAITING)));
+    let listener: &'static AtomicI32 = Box::leak(Box::new(AtomicI32::new(STARTING)));
     // It has to live as long as any thread that the filter stops, which may be as long as the process: nobody joins it.
     thread::Builder::new()
         .name("anira-syscalls".into())
         .spawn(move || count_calls(listener))
         .map_err(|error| Unavailable(format!("no thread to count with: {error}")))?;
+    // What starts a thread takes locks of the C library's; `work` could stop at the filter while it holds one, and both would wait for
+    // ever: they would meet while a library is loaded.
+    while listener.load(Ordering::Acquire) == STARTING {
+        thread::sleep(POLL);
+    }
     thread::scope(|threads| {
         let worker = thread::Builder::new().name("anira-watched".into()).spawn_scoped(threads, || {
             match install() {
@@ -91,9 +100,10 @@ fn install() -> Result<c_int, Error> {
 /// Counts until no thread with the filter is left. No allocation and no lock once it has begun: the thread that waits for an
 /// answer may be inside of the allocator.
 fn count_calls(listener: &AtomicI32) {
+    listener.store(WAITING, Ordering::Release);
     let descriptor = loop {
         match listener.load(Ordering::Acquire) {
-            WAITING => thread::sleep(Duration::from_micros(50)),
+            WAITING => thread::sleep(POLL),
             REFUSED => return,
             descriptor => break descriptor,
         }
