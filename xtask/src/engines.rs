@@ -33,9 +33,6 @@ const ELSEWHERE: &[&str] = &[
     "overload",
     "processor",
     "properties",
-    // Its sessions on native engines were seen to hang once, on a machine with six other programs: a hop that had not ended after a minute. Why is
-    // not known yet. `cargo test -p anira-tests --features onnxruntime,torch,tflite,litert --test realtime` runs them.
-    "realtime",
     "resample",
     "reset",
     "sanitized",

@@ -128,6 +128,8 @@ pub(super) struct Crew {
     pub(super) members: Vec<Member>,
     /// Called in, not yet gone: inside an engine.
     pub(super) leaving: Vec<Member>,
+    /// Workers that each band is to have.
+    needs: Vec<usize>,
     pub(super) monitor: Option<Monitor>,
     /// Workers that were replaced because they were long overdue.
     pub(super) replaced: u64,
@@ -181,6 +183,7 @@ impl Inner {
         reap(&mut crew.leaving);
         let bands = self.deal(&crew.sessions);
         let needs = self.needs(&crew.sessions, &bands);
+        crew.needs.clone_from(&needs);
         for (band, need) in needs.iter().enumerate() {
             self.staff(crew, band, *need)?;
         }
@@ -271,7 +274,7 @@ impl Inner {
     }
 
     /// Starts a worker on a free seat.
-    pub(super) fn hire(self: &Arc<Self>, crew: &Crew, band: usize) -> Result<Member> {
+    fn hire(self: &Arc<Self>, crew: &Crew, band: usize) -> Result<Member> {
         let seat = self.free_seat(crew, band).ok_or_else(|| {
             Error::new(
                 ErrorKind::System,
@@ -303,25 +306,38 @@ impl Inner {
     }
 
     /// Puts a worker that is long overdue on the way out: its place is free for another.
-    pub(super) fn give_up(&self, crew: &mut Crew, index: usize) -> Option<usize> {
-        let member = crew.members.get(index)?;
+    pub(super) fn give_up(&self, crew: &mut Crew, index: usize) {
+        let member = crew.members.remove(index);
         member.ticket.call_in();
         if let Some((_, thread)) = *lock(&member.ticket.granted) {
             // It is not joined while this lock is held, so its handle is good.
             priority::demote(thread);
         }
-        let band = member.ticket.band;
-        // Nobody else would mind the clock while it has the post.
-        self.bands.get(band)?.watch.leave_clock(member.ticket.seat);
-        let member = crew.members.remove(index);
+        if let Some(band) = self.bands.get(member.ticket.band) {
+            // Nobody else would mind the clock while it has the post.
+            band.watch.leave_clock(member.ticket.seat);
+        }
         crew.leaving.push(member);
         crew.replaced += 1;
-        Some(band)
+    }
+
+    /// Starts workers where a band lost some and there was no seat or no thread for others: until then nobody may be left to serve it.
+    pub(super) fn refill(self: &Arc<Self>, crew: &mut Crew) {
+        reap(&mut crew.leaving);
+        for band in 0..crew.needs.len() {
+            let here = crew.members.iter().filter(|m| m.ticket.band == band).count();
+            for _ in here..crew.needs[band] {
+                // Still none: the others of the band, if there are any, go on, and the monitor comes again.
+                let Ok(member) = self.hire(crew, band) else { break };
+                crew.members.push(member);
+            }
+        }
     }
 
     /// Ends all threads. A worker that is inside an engine for longer than `timeout` is left behind, and told.
     fn stop(&self, crew: &mut Crew, timeout: Duration) -> Result<()> {
         drop(crew.monitor.take());
+        crew.needs.clear();
         for band in 0..self.bands.len() {
             self.thin(crew, band, 0);
         }

@@ -56,7 +56,8 @@ impl Drop for Monitor {
 }
 
 impl Inner {
-    /// Takes its class from each worker that has been in one slot for far longer than declared, and gives its place to a new one.
+    /// Takes its class from each worker that has been in one slot for far longer than declared, and gives its place to a new one, now or
+    /// when one of those that were replaced has come back and left its seat.
     fn replace_overdue(self: &Arc<Self>) {
         // A control thread is at work: next time.
         let Some(mut crew) = try_lock(&self.crew) else { return };
@@ -69,10 +70,8 @@ impl Inner {
             .iter()
             .position(|m| m.ticket.running(now).is_some_and(|(time, declared)| overdue(time, declared)))
         {
-            let Some(band) = self.give_up(&mut crew, index) else { return };
-            // No thread or no seat left: the others of the band, if there are any, go on.
-            let Ok(member) = self.hire(&crew, band) else { continue };
-            crew.members.push(member);
+            self.give_up(&mut crew, index);
         }
+        self.refill(&mut crew);
     }
 }

@@ -65,8 +65,11 @@ fn a_pool_does_not_run_out_of_seats_by_engines_that_hang() {
     let error = pool.attach(Slots::new(0, || ()), declared).map(drop).unwrap_err();
     assert!(error.to_string().contains("all 2 seats"), "{error}");
     drop(open);
-    // They come back, and there is room again.
+    // They come back, and there is room again: who waited is served, though nobody attaches or detaches.
+    let all_ran = || attached.iter().all(|(work, _)| work.pending.load(Ordering::Acquire) == 0);
+    wait_until(LONG, all_ran).unwrap();
     wait_until(LONG, || pool.snapshot().leaving == 0).unwrap();
+    assert_eq!(pool.running(), 1);
     for (_, (_, attachment)) in &mut attached {
         attachment.detach(LONG).unwrap();
     }
