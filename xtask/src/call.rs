@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::limit::Limit;
 use crate::tally::Tally;
 use crate::workspace::{Workspace, cargo, in_ci};
 
@@ -68,7 +69,12 @@ impl Call {
     /// Runs it; both outputs go where ours go.
     pub(crate) fn run(mut self) -> Result<()> {
         println!("$ {}", self.shown);
-        let status = self.command.status().with_context(|| self.not_started())?;
+        let not_started = self.not_started();
+        let limit = Limit::before(&mut self.command);
+        let mut child = self.command.spawn().with_context(|| not_started.clone())?;
+        let limit = limit.start(&child);
+        let status = child.wait().context(not_started)?;
+        limit.end(&self.shown)?;
         if !status.success() {
             bail!("`{}` failed ({status})", self.shown);
         }
@@ -79,13 +85,16 @@ impl Call {
     pub(crate) fn tallied(mut self, tally: &mut Tally) -> Result<()> {
         println!("$ {}", self.shown);
         let not_started = self.not_started();
+        let limit = Limit::before(&mut self.command);
         let mut child = self.command.stdout(Stdio::piped()).spawn().with_context(|| not_started.clone())?;
+        let limit = limit.start(&child);
         let mut ours = Tally::default();
         if let Some(output) = child.stdout.take() {
             stream(output, &mut io::stdout(), &mut ours).context("the output of the tests broke off")?;
         }
         let status = child.wait().context(not_started)?;
         tally.add(ours);
+        limit.end(&self.shown)?;
         if !status.success() {
             bail!("`{}` failed ({status}), {ours}", self.shown);
         }

@@ -7,6 +7,7 @@ mod engines;
 mod features;
 mod fuzz;
 mod licence;
+mod limit;
 mod loom;
 mod mutation;
 mod native;
