@@ -32,6 +32,7 @@ const PLACES: &[(&str, &str)] = &[
     ("anira-intercept/src/linux/filter.rs", "installs a filter of system calls, reads what it reports"),
     ("anira-intercept/src/linux/hook.rs", "stands in for functions of the C library"),
     ("anira-intercept/tests/planted.rs", "does what a library in C would, to be counted"),
+    ("anira-intercept/tests/first.rs", "opens a library as a program in C would"),
     ("tests/plugin/src/lib.rs", "a plugin's C interface"),
     ("tests/plugin/src/wrong.rs", "a thread that nobody joins, as a control"),
     ("tests/tests/fork/child.rs", "forks"),
