@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anira_traits::ErrorKind;
 use anira_traits::{Backend, Error, LoadRequest, ModelSource, Result, Signature};
 
-use crate::graph_proto;
+use crate::graph_proto::{self, Told};
 
 /// ONNX models by [rten](https://github.com/robertknight/rten), an inference engine in Rust.
 ///
@@ -127,7 +127,7 @@ fn not_built(feature: &str) -> Error {
 /// [`Model`](anira_traits::ErrorKind::Model) if it is not a well-formed ONNX model of sane sizes,
 /// [`Unsupported`](anira_traits::ErrorKind::Unsupported) if its inputs or outputs are not tensors.
 pub fn signature(source: &ModelSource) -> Result<Signature> {
-    graph_proto::read(&source.bytes()?).map_err(|error| at(source, error))
+    graph_proto::read(&source.bytes()?, Told::Survived).map_err(|error| at(source, error))
 }
 
 /// The error, said of the source's file if it is one.

@@ -11,6 +11,7 @@ use crate::extent;
 use crate::known::{Known, MOST_NUMBERS, floats};
 pub(crate) use crate::node::Node;
 use crate::protobuf::{Fields, Value};
+use crate::told;
 
 /// Graphs inside graphs, and types inside types.
 const MAX_DEPTH: usize = 8;
@@ -23,17 +24,27 @@ pub(crate) const MAX_ATTRIBUTE: i64 = 1 << 20;
 const SIZES: [&str; 7] =
     ["pads", "strides", "dilations", "kernel_shape", "output_padding", "output_shape", "blocksize"];
 
+/// What an engine makes of a size that only the elements of an input say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Told {
+    /// An error, where it is too large.
+    Survived,
+    /// The end of the process: such a model is refused.
+    #[cfg_attr(not(feature = "rten"), allow(dead_code, reason = "the other engines survive it"))]
+    Refused,
+}
+
 /// Reads the signature of the model in `bytes`, and checks the whole graph's structure and sizes.
 ///
 /// # Errors
 /// [`ErrorKind::Model`] if it is malformed or asks for absurd sizes, [`ErrorKind::Unsupported`] for weights in other
-/// files and for inputs or outputs that are not tensors of a known type and rank.
-pub(crate) fn read(bytes: &[u8]) -> Result<Signature> {
+/// files, for inputs or outputs that are not tensors of a known type and rank, and for what is [`Told::Refused`].
+pub(crate) fn read(bytes: &[u8], sizes: Told) -> Result<Signature> {
     let (mut signature, mut versioned) = (None, false);
     for field in Fields::new(bytes) {
         match field? {
             // As in Protocol Buffers at large, the last one counts; all are checked.
-            (7, graph) => signature = Some(read_graph(graph.bytes()?, 0)?),
+            (7, graph) => signature = Some(read_graph(graph.bytes()?, 0, sizes)?),
             (8, _) => versioned = true,
             _ => {}
         }
@@ -53,7 +64,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Signature> {
     Ok(signature)
 }
 
-fn read_graph(bytes: &[u8], depth: usize) -> Result<Signature> {
+fn read_graph(bytes: &[u8], depth: usize, sizes: Told) -> Result<Signature> {
     if depth > MAX_DEPTH {
         return Err(Error::new(ErrorKind::Model, format!("graphs within graphs deeper than {MAX_DEPTH}")));
     }
@@ -84,6 +95,9 @@ fn read_graph(bytes: &[u8], depth: usize) -> Result<Signature> {
     }
     extent::check(&nodes, &mut known)?;
     drop(known);
+    if sizes == Told::Refused {
+        told::check(&nodes, signature.inputs.iter().map(|input| input.name.as_str()))?;
+    }
     Ok(signature)
 }
 
@@ -139,7 +153,7 @@ fn read_attribute(bytes: &[u8], depth: usize) -> Result<Attribute<'_>> {
                 read_tensor(value.bytes()?)?;
                 tensor = Some(value.bytes()?);
             }
-            (6, graph) => drop(read_graph(graph.bytes()?, depth + 1)?),
+            (6, graph) => drop(read_graph(graph.bytes()?, depth + 1, Told::Survived)?),
             _ => {}
         }
     }
@@ -347,7 +361,7 @@ mod tests {
         let graph: Vec<u8> = fields.iter().flat_map(|(number, bytes)| field(*number, bytes)).collect();
         // A length of two bytes: graphs may have more than 127.
         let head = [7 << 3 | 2, graph.len() as u8 | 0x80, (graph.len() >> 7) as u8];
-        read(&[&head, &graph[..], &field(8, &[16, 17])].concat())
+        read(&[&head, &graph[..], &field(8, &[16, 17])].concat(), Told::Survived)
     }
 
     #[test]
@@ -393,7 +407,7 @@ mod tests {
             graph.extend(field(5, &[vec![8, 0], field(8, format!("w{i}").as_bytes())].concat()));
         }
         graph.extend(field(12, &float("y", &[])));
-        assert_eq!(read(&whole(graph)).unwrap().inputs.len(), MANY);
+        assert_eq!(read(&whole(graph), Told::Survived).unwrap().inputs.len(), MANY);
 
         let mut weight = vec![8, 0, 16, 7];
         weight.extend(field(8, b"w"));
@@ -401,7 +415,7 @@ mod tests {
         let mut node = field(4, b"Tile");
         node.extend(field(1, b"w").repeat(MANY));
         let graph = [long(5, &weight), long(1, &node), field(12, &float("y", &[]))].concat();
-        assert!(read(&whole(graph)).is_ok());
+        assert!(read(&whole(graph), Told::Survived).is_ok());
     }
 
     #[test]
@@ -426,8 +440,8 @@ mod tests {
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.to_string().contains(words), "`{error}` lacks `{words}`");
         }
-        assert!(read(&[]).unwrap_err().to_string().contains("no graph"));
+        assert!(read(&[], Told::Survived).unwrap_err().to_string().contains("no graph"));
         let without_versions = field(7, &field(12, &float("y", &[])));
-        assert!(read(&without_versions).unwrap_err().to_string().contains("no version"));
+        assert!(read(&without_versions, Told::Survived).unwrap_err().to_string().contains("no version"));
     }
 }

@@ -7,6 +7,7 @@ mod graph_proto;
 mod known;
 mod node;
 mod protobuf;
+mod told;
 
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;

@@ -12,7 +12,7 @@ use ort::value::{Outlet, ValueType};
 use super::options::Options;
 use super::{NAME, OnnxRuntimeEngine, fault, tensor};
 use crate::backend::at;
-use crate::graph_proto;
+use crate::graph_proto::{self, Told};
 use crate::panic::catch;
 
 /// An ONNX model that ONNX Runtime has accepted. Each of its engines has a session of its own.
@@ -41,7 +41,7 @@ impl OnnxRuntimeModel {
     }
 
     fn from_bytes(bytes: Arc<[u8]>, options: Options) -> Result<Self> {
-        let signature = graph_proto::read(&bytes)?;
+        let signature = graph_proto::read(&bytes, Told::Survived)?;
         let session = session(&bytes, &options)?;
         check("inputs", session.inputs(), &signature.inputs)?;
         check("outputs", session.outputs(), &signature.outputs)?;

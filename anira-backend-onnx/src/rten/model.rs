@@ -9,7 +9,7 @@ use rten::{ModelOptions, NodeId};
 
 use super::{RtenEngine, fault, thread};
 use crate::backend::at;
-use crate::graph_proto;
+use crate::graph_proto::{self, Told};
 use crate::panic::catch;
 
 /// An ONNX model that rten has loaded: shared by all its engines.
@@ -42,7 +42,7 @@ impl RtenModel {
 
     /// `folds`: the option for which rten computes while it loads, on its global pool.
     fn from_bytes(bytes: &[u8], options: &ModelOptions, folds: Option<&'static str>) -> Result<Self> {
-        let signature = graph_proto::read(bytes)?;
+        let signature = graph_proto::read(bytes, Told::Refused)?;
         let pool_is_here = thread::start_global_pool();
         if let Some(option) = folds.filter(|_| !pool_is_here) {
             let right = "`false`: rten's threads stayed in the process that this one was forked from";

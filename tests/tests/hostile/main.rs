@@ -24,7 +24,6 @@ use anira::prelude::*;
 use attempt::{attempt, while_another_plays};
 use files::{Bad, Format};
 #[cfg(target_os = "linux")]
-use given::End;
 
 /// The engines, in the order of the table's columns.
 const ENGINES: [&str; 5] = ["rten", "onnxruntime", "torch", "tflite", "litert"];
@@ -121,7 +120,7 @@ fn names_the_file<B: Backend + Clone>(backend: B) {
 }
 
 macro_rules! engines {
-    ($($(#[$feature:meta])? $engine:ident $backend:expr, $end:expr;)*) => {
+    ($($(#[$feature:meta])? $engine:ident $backend:expr, $right:expr;)*) => {
         $($(#[$feature])? mod $engine {
             use super::*;
 
@@ -138,16 +137,16 @@ macro_rules! engines {
             #[cfg(target_os = "linux")]
             #[test]
             fn asks_for_what_cannot_be_had() {
-                given::bounded($backend, $end);
+                given::bounded($backend, $right);
             }
         })*
     };
 }
 
 engines! {
-    rten Rten, End::OfTheProcess("Rust's allocator ends it");
-    #[cfg(feature = "onnxruntime")] onnxruntime OnnxRuntime, End::Is(ErrorKind::Engine);
-    #[cfg(feature = "torch")] torch Torch, End::Is(ErrorKind::System);
-    #[cfg(feature = "tflite")] tflite TfLite, End::Is(ErrorKind::Engine);
-    #[cfg(feature = "litert")] litert LiteRt, End::Is(ErrorKind::Engine);
+    rten Rten, ErrorKind::Unsupported;
+    #[cfg(feature = "onnxruntime")] onnxruntime OnnxRuntime, ErrorKind::Engine;
+    #[cfg(feature = "torch")] torch Torch, ErrorKind::System;
+    #[cfg(feature = "tflite")] tflite TfLite, ErrorKind::Engine;
+    #[cfg(feature = "litert")] litert LiteRt, ErrorKind::Engine;
 }
