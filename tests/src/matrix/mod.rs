@@ -1,6 +1,8 @@
 //! The sessions whose audio threads are watched for real time: engines that work, fail, panic, give no numbers, never come back;
-//! blocks of all kinds; late blocks and what stands in for them; all ways to idle.
+//! blocks of all kinds; late blocks and what stands in for them; all ways to idle; small networks in the callback itself.
 
+#[cfg(feature = "native")]
+mod small;
 mod switch;
 
 use std::hint::black_box;
@@ -81,6 +83,8 @@ pub fn matrix() -> Vec<Case> {
     cases.push(Case::new("waits for a part of the block", waiting));
     cases.push(Case::new("falls asleep, sleeps, wakes up", asleep));
     cases.push(Case::new("inline", inline));
+    #[cfg(feature = "native")]
+    cases.extend(small::inline());
     cases.push(Case::new("recorded, until nobody drains any more", recorded));
     cases.push(Case::new("engines are switched and exchanged", switch::on_workers));
     cases.push(Case::new("inline, engines are switched and exchanged", switch::inline));
