@@ -51,5 +51,13 @@ fn play(mut handler: InferenceHandler<Native, HopProcessor, Inline>, channels: u
     everything(&mut audio, (channels, 512, ROUNDS), watch, || ());
     let told = control.telemetry();
     assert!(told.done > 0 && told.failed == 0 && told.late_samples == 0, "{told:?}");
+    // What is no number makes the network fail, in the callback itself.
+    for wild in [f32::NAN, f32::INFINITY] {
+        let mut block = vec![vec![wild; 512]; channels];
+        let mut block: Vec<&mut [f32]> = block.iter_mut().map(|channel| &mut channel[..]).collect();
+        watch("process what is no number", &mut || _ = audio.process(&mut block[..]));
+    }
+    let told = control.telemetry();
+    assert!(told.failed > 0, "{told:?}");
     drop_watched(audio, "drop", watch);
 }
