@@ -49,7 +49,8 @@ pub struct NativeEngine {
 // machine's arena, what was heard) is taken in `NativeEngine::new`; views borrow it; errors made in a run have static
 // texts. Slices are reached by `get`, `chunks` and zips, and copies are between slices whose lengths are compared or cut
 // alike, so nothing panics. Loops are bounded by the tensors' lengths and by the program's steps, which are fixed when the
-// engine is made. The processor's features were asked for when the model was loaded.
+// engine is made. The processor's features were asked for when the model was loaded. `cargo xtask panics` follows the machine
+// code of `run` and `reset`.
 unsafe impl RealtimeSafe for NativeEngine {}
 
 /// Reads the caller's tensors from one moment on.
@@ -274,10 +275,13 @@ impl NativeEngine {
             let channels = width.min(made.len());
             for channel in 0..channels.min(strides_channels(strides, target.len())) {
                 let first = window * strides.window + channel * strides.channel + place * strides.time;
-                let moments = made.get(channel..).unwrap_or_default().iter().step_by(width.max(1));
-                let moments = moments.take(rows).skip(skip).take(strides.times.saturating_sub(place));
-                let target = target.get_mut(first..).unwrap_or_default();
-                target.iter_mut().step_by(strides.time.max(1)).zip(moments).for_each(|(y, x)| *y = *x);
+                let count = rows.min(made.len() / width.max(1)).saturating_sub(skip);
+                let (mut from, mut to) = (channel + skip * width, first);
+                for _ in 0..count.min(strides.times.saturating_sub(place)) {
+                    let (Some(x), Some(y)) = (made.get(from), target.get_mut(to)) else { break };
+                    *y = *x;
+                    (from, to) = (from + width, to + strides.time);
+                }
             }
         }
         Ok(())

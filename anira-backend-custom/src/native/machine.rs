@@ -169,7 +169,7 @@ impl Run<'_> {
             }
             Step::Fill { parameter, to } => {
                 let values = feed.parameter(parameter);
-                for row in self.live(to)?.chunks_exact_mut(to.width) {
+                for row in self.live(to)?.chunks_exact_mut(to.width.max(1)) {
                     row.fill(0.0);
                     row.iter_mut().zip(values).for_each(|(x, value)| *x = *value);
                 }
@@ -177,15 +177,16 @@ impl Run<'_> {
             Step::Zero { slot } => self.live(slot)?.fill(0.0),
             Step::Copy { from, to, first, at, channels } => {
                 let (source, target) = self.two(from, to)?;
-                let rows = source.chunks_exact(from.width).zip(target.chunks_exact_mut(to.width));
+                let rows =
+                    source.chunks_exact(from.width.max(1)).zip(target.chunks_exact_mut(to.width.max(1)));
                 for (source, target) in rows {
                     let source = source.get(first..first + channels)?;
-                    target.get_mut(at..at + channels)?.copy_from_slice(source);
+                    copy(target.get_mut(at..at + channels)?, source)?;
                 }
             }
             Step::Newest { from, to } => {
                 let (source, target) = self.two(from, to)?;
-                target.copy_from_slice(source.get(source.len().checked_sub(from.width)?..)?);
+                copy(target, source.get(source.len().checked_sub(from.width)?..)?)?;
             }
             Step::Push { from, ring } => self.push(from, ring)?,
             Step::Conv(conv) => self.conv(&conv)?,
@@ -227,13 +228,13 @@ impl Run<'_> {
         match self.mode {
             Mode::Settle => {
                 let row = source.get(..ring.width)?;
-                target.chunks_exact_mut(ring.width).for_each(|place| place.copy_from_slice(row));
+                target.chunks_exact_mut(ring.width.max(1)).try_for_each(|place| copy(place, row))?;
                 *self.heads.get_mut(ring.index)? = 0;
             }
             Mode::Window => {
-                let places = target.chunks_exact_mut(ring.width).skip(ring.before);
-                for (row, place) in source.chunks_exact(from.width).zip(places) {
-                    place.copy_from_slice(row.get(..ring.width)?);
+                let places = target.chunks_exact_mut(ring.width.max(1)).skip(ring.before);
+                for (row, place) in source.chunks_exact(from.width.max(1)).zip(places) {
+                    copy(place, row.get(..ring.width)?)?;
                 }
             }
             Mode::Advance => {
@@ -245,11 +246,13 @@ impl Run<'_> {
                     let at = *head * ring.width;
                     let target = target.get_mut(at..at + count * ring.width)?;
                     if from.width == ring.width {
-                        target.copy_from_slice(own);
+                        copy(target, own)?;
                     } else {
-                        let rows = own.chunks_exact(from.width).zip(target.chunks_exact_mut(ring.width));
+                        let rows = own
+                            .chunks_exact(from.width.max(1))
+                            .zip(target.chunks_exact_mut(ring.width.max(1)));
                         for (row, target) in rows {
-                            target.copy_from_slice(row.get(..ring.width)?);
+                            copy(target, row.get(..ring.width)?)?;
                         }
                     }
                     is_first |= *head < TILE;
@@ -258,7 +261,7 @@ impl Run<'_> {
                 }
                 if is_first {
                     let (first, last) = target.split_at_mut_checked(ring.rows * ring.width)?;
-                    last.copy_from_slice(first.get(..TILE * ring.width)?);
+                    copy(last, first.get(..TILE * ring.width)?)?;
                 }
             }
         }
@@ -309,7 +312,7 @@ impl Run<'_> {
         if self.mode != Mode::Advance {
             for (part, start) in [(Some(cell.h), cell.start_h), (cell.c, cell.start_c)] {
                 if let Some(part) = part {
-                    state.get_mut(part.range())?.copy_from_slice(weights.get(start.range())?);
+                    copy(state.get_mut(part.range())?, weights.get(start.range())?)?;
                 }
             }
         }
@@ -317,7 +320,7 @@ impl Run<'_> {
         let [x, out] = work.get_disjoint_mut([range(cell.from), range(cell.to)]).ok()?;
         if self.mode == Mode::Settle {
             // What follows has always heard the state of the start.
-            out.copy_from_slice(weights.get(cell.start_h.range())?);
+            copy(out, weights.get(cell.start_h.range())?)?;
             return Some(());
         }
         let c = cell.c.map_or(0..0, Part::range);
@@ -327,9 +330,14 @@ impl Run<'_> {
         let (x_width, inputs, hidden) = (cell.from.width, cell.from.channels, cell.hidden);
         Cell { x, x_width, inputs, weights: own, bias, hidden, h, c, out }.run(cell.gates, self.cpu);
         // What the last moment made is heard by the next block's first.
-        h.copy_from_slice(out.get(out.len().checked_sub(width)?..)?);
+        copy(h, out.get(out.len().checked_sub(width)?..)?)?;
         Some(())
     }
+}
+
+/// `None` if they are not equally long: the standard library's would panic.
+fn copy(to: &mut [f32], from: &[f32]) -> Option<()> {
+    (to.len() == from.len()).then(|| to.copy_from_slice(from))
 }
 
 fn curve_of(at: CurveAt, weights: &[f32]) -> Option<Curve<'_>> {

@@ -5,9 +5,11 @@
 
 pub mod planted;
 
-use anira::Resampled;
+use anira::backends::Native;
 use anira::prelude::*;
 use anira::realtime::FlushToZero;
+use anira::traits::Engine;
+use anira::{EngineOf, Resampled};
 
 /// A session on the pool.
 pub type Pooled = Audio<Bypass, HopProcessor, Pool>;
@@ -16,6 +18,9 @@ pub type OnDrivers = Audio<Bypass, HopProcessor, Driven>;
 
 /// A session whose model runs at another rate.
 pub type AtAnotherRate = Resampled<Bypass, HopProcessor, Pool>;
+
+/// A small network that may run in the callback.
+pub type Small = EngineOf<Native>;
 
 macro_rules! entries {
     ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty $body:block)*) => {$(
@@ -66,6 +71,9 @@ entries! {
     resampled_flush(audio: &mut AtAnotherRate, output: &mut [&mut [f32]]) -> Status { audio.flush(output) }
     resampled_reset(audio: &mut AtAnotherRate) -> () { audio.reset() }
     resampled_latency(audio: &AtAnotherRate) -> (u64, u64) { (audio.latency(), audio.tail()) }
+
+    native_run(engine: &mut Small) -> anira::traits::Result<()> { engine.run() }
+    native_reset(engine: &mut Small) -> anira::traits::Result<()> { engine.reset() }
 
     with_flush_to_zero(audio: &mut Pooled, block: &mut [&mut [f32]]) -> Status {
         let _denormals = FlushToZero::new();

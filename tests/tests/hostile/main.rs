@@ -23,7 +23,6 @@ use anira::prelude::*;
 
 use attempt::{attempt, while_another_plays};
 use files::{Bad, Format};
-#[cfg(target_os = "linux")]
 
 /// The engines, in the order of the table's columns.
 const ENGINES: [&str; 5] = ["rten", "onnxruntime", "torch", "tflite", "litert"];
