@@ -82,6 +82,25 @@ fn without_anything_pending_nothing_is_waited_for() {
     valid(handler.await_swaps(LONG));
 }
 
+/// The old engine still plays and the new one does not, as after a refusal; but that ends by itself.
+#[test]
+fn an_engine_that_is_exchanged_while_another_fades_in_is_not_refused() {
+    let driven = valid(Driven::new(1));
+    let mut driver = driven.driver();
+    let builder = builder(&[Voice::new(HOP, 1.0, 20), Voice::new(HOP, 0.5, 20)], 100 * HOP).swappable(true);
+    let mut handler = valid(builder.scheduler(driven).build());
+    let Prepared { mut audio, .. } = valid(handler.prepare(&HostConfig::fixed(1e6, HOP)));
+    assert!(audio.set_engine(1).is_ok());
+    play(&mut audio, &mut driver, 5);
+    valid(handler.swap(0, &spec(Voice::new(HOP, 3.0, 20)), LONG));
+    play(&mut audio, &mut driver, 5);
+    refused(handler.await_swaps(Duration::from_millis(2)), ErrorKind::Timeout, &["engine 0", "fades"]);
+    play(&mut audio, &mut driver, 100);
+    valid(handler.await_swaps(LONG));
+    assert!(audio.set_engine(0).is_ok());
+    assert_eq!(play(&mut audio, &mut driver, 110), 3.0);
+}
+
 /// One session rests with an exchange that it has not seen, another is in the midst of it: neither has changed when the next one is
 /// refused for want of time.
 #[test]
