@@ -128,3 +128,25 @@ fn exchange(moment: &str) {
     assert_eq!(counts.alive.load(Ordering::SeqCst), 1, "{moment}: the old engine is freed");
     valid(handler.close(long));
 }
+
+/// Nor is a model of the parent's that no session plays.
+#[test]
+fn a_model_that_is_exchanged_in_a_child_is_not_freed_there() {
+    let name = "exchange::a_model_that_is_exchanged_in_a_child_is_not_freed_there";
+    let done = apart(name, LIMIT, || {
+        let (counts, gate) = (Counts { alive: Arc::default(), strangers: Arc::default() }, Gate::new());
+        let builder = InferenceHandler::builder(plain(HOP, LONGEST / 2)).backend(counted(&counts, &gate));
+        let mut handler = Some(valid(builder.swappable(true).build()));
+        in_child(|| {
+            let mut handler = handler.take().unwrap();
+            for _ in 0..3 {
+                valid(handler.swap(0, &EngineSpec::new(counted(&counts, &gate)), LIMIT));
+                renders(&mut handler);
+            }
+            assert_eq!(counts.strangers.load(Ordering::SeqCst), 0);
+            // The parent's, and the last of the child's; the others are freed.
+            assert_eq!(counts.alive.load(Ordering::SeqCst), 2);
+        });
+    });
+    done.inspect(|ended| ended.well());
+}
