@@ -5,6 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program that measures")]
 #![allow(dead_code, unused_imports, reason = "the library uses more of what is shared")]
 
+// By this name what is shared asks for errors.
+extern crate anira as anira_traits;
+
 mod measure;
 #[path = "../../../anira/src/resample/ratio.rs"]
 mod ratio;
@@ -12,10 +15,11 @@ mod ratio;
 mod stage;
 mod ways;
 
-use ways::{Way, all};
+use anira::realtime::CountingAllocator;
+use ways::all;
 
 #[global_allocator]
-static COUNTING: anira_realtime::CountingAllocator = anira_realtime::CountingAllocator;
+static COUNTING: CountingAllocator = CountingAllocator;
 
 /// Samples of a host's block.
 const BLOCK: usize = 64;

@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 use std::time::Instant;
 
-use anira_realtime::CountingAllocator;
+use anira::realtime::CountingAllocator;
 
 use crate::BLOCK;
 use crate::ways::Way;
