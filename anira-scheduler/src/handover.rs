@@ -101,14 +101,11 @@ impl Handover {
         self.is_at_rest(|offered, sides| offered.side(thing) != side && sides & 1 << (2 * thing + side) == 0)
     }
 
-    /// Whether the audio thread goes by the newest offer and yet plays the other side of this thing: it found the one that was
-    /// offered unfit. Control thread.
+    /// Whether the audio thread goes by the newest offer and yet plays the other side of this thing, and nothing else: it found what
+    /// was offered unfit. Where it plays more than that it is on its way to something else. Control thread.
     #[must_use]
     pub fn is_refused(&self, thing: usize) -> bool {
-        self.is_at_rest(|offered, sides| {
-            let side = offered.side(thing);
-            sides & 1 << (2 * thing + side) == 0 && sides & 1 << (2 * thing + 1 - side) != 0
-        })
+        self.is_at_rest(|offered, sides| sides == 1 << (2 * thing + 1 - offered.side(thing)))
     }
 
     fn is_at_rest(&self, holds: impl Fn(Offer, u64) -> bool) -> bool {
@@ -189,6 +186,9 @@ mod tests {
         assert!(!handover.take_back(0));
         handover.play(seen, 1);
         assert!(handover.is_refused(0), "it goes on with what it had");
+        handover.play(seen, 0b101);
+        assert!(!handover.is_refused(0), "it may be leaving for another");
+        handover.play(seen, 1);
         handover.offer(0, 1);
         assert!(!handover.is_refused(0) && !handover.is_taken());
         let next = handover.take(seen).unwrap();

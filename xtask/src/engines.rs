@@ -18,6 +18,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("anira-backend-tflite", &["tflite", "litert"]),
     ("anira-cli", &["onnxruntime", "torch", "tflite", "litert", "violations"]),
     ("anira-tests", &["onnxruntime", "torch", "tflite", "litert"]),
+    ("anira-test-plugin", &["rten", "onnxruntime", "torch", "tflite", "litert"]),
 ];
 
 /// Features that need no library.
@@ -71,6 +72,9 @@ pub(crate) fn run(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let call = Call::new(workspace, "test").args(["-p", "anira-cli", "--features", &of_program]);
     let skip = NOT_OF_ENGINES.iter().flat_map(|module| ["--skip", module]);
     found(workspace, call.args(["--no-fail-fast", "--"]).args(skip)).tallied(tally)?;
+    let of_plugin = features_of(&engines, |package| package == "anira-test-plugin");
+    let call = Call::new(workspace, "test").args(["-p", "anira-test-plugin", "--features", &of_plugin]);
+    found(workspace, call).tallied(tally)?;
     let of_tests = features_of(&engines, |package| package == "anira-tests");
     let call = Call::new(workspace, "test").args(["-p", "anira-tests", "--features", &of_tests]);
     let named = tests(workspace)?.into_iter().flat_map(|test| ["--test".to_owned(), test]);
@@ -124,10 +128,11 @@ mod tests_of_this {
 
     #[test]
     fn an_engine_that_is_not_there_has_no_feature() {
-        assert_eq!(features(&[]), "anira-backend-onnx/rten,anira-cli/violations");
+        assert_eq!(features(&[]), "anira-backend-onnx/rten,anira-cli/violations,anira-test-plugin/rten");
         assert_eq!(
             features(&["torch"]),
-            "anira-backend-onnx/rten,anira-backend-torch/torch,anira-cli/torch,anira-cli/violations,anira-tests/torch"
+            "anira-backend-onnx/rten,anira-backend-torch/torch,anira-cli/torch,anira-cli/violations,anira-tests/torch,\
+             anira-test-plugin/rten,anira-test-plugin/torch"
         );
         assert_eq!(features_of(&["litert"], |p| p == "anira-tests"), "anira-tests/litert");
     }

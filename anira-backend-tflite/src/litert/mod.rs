@@ -4,6 +4,8 @@
 mod engine;
 #[cfg(feature = "litert")]
 mod ffi;
+#[cfg(all(feature = "litert", target_os = "linux"))]
+mod keep;
 #[cfg(feature = "litert")]
 mod model;
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anira_scheduler::Origin;
 use anira_traits::{
     Backend, Engine, Error, ErrorKind, InferenceConfig, InternalState, LoadRequest, Model, Result,
     SessionPlan, StreamPlan,
@@ -24,6 +25,7 @@ pub(super) struct Member<B: Backend> {
     spare: Mutex<Vec<EngineOf<B>>>,
     /// Whether its engine or its processor remembers what cannot be copied.
     pub(super) is_closed: bool,
+    origin: Origin,
 }
 
 impl<B: Backend> Member<B> {
@@ -51,7 +53,15 @@ impl<B: Backend> Member<B> {
             }
         }
         let is_closed = stateful || model.internal_state() == InternalState::Inside;
-        Ok(Self { model, config, binding, outputs, spare: Mutex::new(vec![engine]), is_closed })
+        let (spare, origin) = (Mutex::new(vec![engine]), Origin::here());
+        Ok(Self { model, config, binding, outputs, spare, is_closed, origin })
+    }
+
+    /// Lets go of it, but for what was inherited: a model may wait at its end for threads that a fork left behind.
+    pub(super) fn bury(self) {
+        if self.origin != Origin::here() {
+            std::mem::forget(self);
+        }
     }
 
     /// Whether anything goes on from hop to hop.

@@ -38,6 +38,14 @@ pub(super) struct Troupe<B: Backend, P: PrePostProcessor> {
     left: [Option<u64>; MAX_ENGINES],
 }
 
+/// Where the next crews of an engine may stand.
+#[derive(Clone, Copy)]
+struct Room {
+    side: usize,
+    /// Whether crews stand there that were offered, unseen, until now.
+    taken_back: bool,
+}
+
 impl<B: Backend, P: PrePostProcessor> Troupe<B, P> {
     pub(super) fn new(
         plan: SessionPlan,
@@ -48,15 +56,14 @@ impl<B: Backend, P: PrePostProcessor> Troupe<B, P> {
         Self { plan, answer, stage, places, fresh: 0, left: [None; MAX_ENGINES] }
     }
 
-    /// Finds the side of an engine that no slot names, and clears it; none yet if the audio thread has not left it.
-    fn make_room(&mut self, engine: usize, ring: &RingOf<B, P>) -> Option<usize> {
+    /// Finds the side of an engine that no slot names; none yet if the audio thread has not left it.
+    fn make_room(&mut self, engine: usize, ring: &RingOf<B, P>) -> Option<Room> {
         let handover = &self.stage.handover;
         let offered = handover.side(engine);
         if self.fresh & 1 << engine != 0 && handover.take_back(engine) {
             // Nobody has seen it: it is exchanged for the next one.
             self.fresh &= !(1 << engine);
-            self.clear(engine, offered);
-            return Some(offered);
+            return Some(Room { side: offered, taken_back: true });
         }
         if handover.is_taken() {
             self.fresh = 0;
@@ -65,7 +72,7 @@ impl<B: Backend, P: PrePostProcessor> Troupe<B, P> {
         let side = if handover.is_refused(engine) { offered } else { 1 - offered };
         (side == offered || handover.is_free(engine, side)).then_some(())?;
         // No slot will name it; now those that may have done so.
-        self.clear_after_use(engine, side, ring).then_some(side)
+        self.clear_after_use(engine, side, ring).then_some(Room { side, taken_back: false })
     }
 
     /// Frees what stands in a place that no slot will name any more. `false`: a worker may still be in it.
@@ -105,7 +112,7 @@ impl<B: Backend, P: PrePostProcessor> Troupe<B, P> {
 
     /// Puts crews in an engine's place on this side, and offers them.
     fn offer(&mut self, engine: usize, side: usize, crews: Crews<B, P>, to_hear: u64) {
-        let handover = &self.stage.handover;
+        self.clear(engine, side);
         let place = 2 * engine + side;
         for (places, crew) in self.places.iter().zip(crews) {
             if let Some(place) = places.get(place) {
@@ -113,11 +120,17 @@ impl<B: Backend, P: PrePostProcessor> Troupe<B, P> {
             }
         }
         self.stage.set_to_hear(place, to_hear);
-        if handover.is_taken() {
-            self.fresh = 0;
-        }
         if let Some(left) = self.left.get_mut(engine) {
             *left = None;
+        }
+        self.offer_again(engine, side);
+    }
+
+    /// Offers the crews that stand on this side.
+    fn offer_again(&mut self, engine: usize, side: usize) {
+        let handover = &self.stage.handover;
+        if handover.is_taken() {
+            self.fresh = 0;
         }
         handover.offer(engine, side);
         self.fresh |= 1 << engine;
@@ -156,50 +169,68 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
         self.reclaim();
         let start = Instant::now();
         let mut crews = Vec::new();
-        for running in &self.running {
+        for running in self.running.iter().filter(|running| !running.is_inherited()) {
             let Troupe { plan, answer, .. } = &running.troupe;
             let values = self.shared.parameters.iter().map(|p| p.current().into_boxed_slice());
             let parameters: Box<Parameters> = values.collect();
             crews.push(self.crews(&new, plan, &parameters, answer).map_err(at)?.0);
         }
         // All of them have room before any of them changes.
-        let mut sides = Vec::new();
-        for running in &mut self.running {
-            let side = loop {
+        let mut rooms = Vec::new();
+        for running in self.running.iter_mut().filter(|running| !running.is_inherited()) {
+            let room = loop {
                 match make_room(running, engine) {
-                    Some(side) => break Some(side),
-                    None if running.is_over() || running.is_inherited() => break None,
+                    Some(room) => break Some(room),
+                    None if running.is_over() => break None,
                     None => {}
                 }
                 if start.elapsed() >= timeout {
+                    self.restore(engine, &rooms);
                     let text = "the last exchange of this engine is not over: the audio thread fades, or has stopped within a fade";
                     return Err(at(Error::new(ErrorKind::Timeout, text)));
                 }
                 std::thread::sleep(LOOK);
             };
-            sides.push(side);
+            rooms.push(room);
         }
         let to_hear = new.lead_in();
-        for ((running, crews), side) in self.running.iter_mut().zip(crews).zip(sides) {
-            if let Some(side) = side {
-                running.troupe.offer(engine, side, crews, to_hear);
+        let playing = self.running.iter_mut().filter(|running| !running.is_inherited());
+        for ((running, crews), room) in playing.zip(crews).zip(rooms) {
+            if let Some(room) = room {
+                running.troupe.offer(engine, room.side, crews, to_hear);
             }
         }
-        self.members[engine] = new;
+        std::mem::replace(&mut self.members[engine], new).bury();
         Ok(())
     }
 
-    /// Waits until the audio threads have left what was [exchanged](Self::swap), and frees it. Control thread; waits up to `timeout`.
+    /// Offers again what was taken back to make room.
+    fn restore(&mut self, engine: usize, rooms: &[Option<Room>]) {
+        let playing = self.running.iter_mut().filter(|running| !running.is_inherited());
+        for (running, room) in playing.zip(rooms) {
+            if let Some(Room { side, taken_back: true }) = *room {
+                running.troupe.offer_again(engine, side);
+            }
+        }
+    }
+
+    /// Waits until the audio threads have left what was [exchanged](Self::swap), and frees it. Control thread; waits up to `timeout`,
+    /// and no longer than anything can change.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`]: an audio thread has not seen an exchange yet, or still fades, or has found the new engine unfit
-    /// ([`Control::switching`](crate::Control::switching)).
+    /// [`ErrorKind::Timeout`]: an audio thread has not seen an exchange yet, or still fades. [`ErrorKind::Engine`], as soon as it is
+    /// known: the new engine failed before it was heard, and the one before plays on, until somebody asks for that engine again
+    /// ([`Control::switching`](crate::Control::switching) counts it, [`Control::last_error`](crate::Control::last_error) says why).
     pub fn await_swaps(&mut self, timeout: Duration) -> Result<()> {
         running::sweep();
-        let start = Instant::now();
+        let (start, mut refused) = (Instant::now(), None);
         for running in &mut self.running {
             for engine in 0..self.members.len() {
                 while !running.is_over() && !running.is_inherited() && !is_settled(running, engine) {
+                    if running.troupe.stage.handover.is_refused(engine) {
+                        refused = Some(engine);
+                        break;
+                    }
                     if start.elapsed() >= timeout {
                         let text =
                             "an exchange is not over: the audio thread has not seen it, or still fades";
@@ -210,7 +241,9 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
             }
         }
         self.reclaim();
-        Ok(())
+        let Some(engine) = refused else { return Ok(()) };
+        let text = "the new engine failed before it was heard; the one before plays on";
+        Err(Error::new(ErrorKind::Engine, text).at(format!("engine {engine}")))
     }
 
     /// Whether a model can be heard in the place of another without anybody noticing but by its sound.
@@ -242,7 +275,7 @@ impl<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>> InferenceHandle
 fn make_room<B: Backend, P: PrePostProcessor, S: Scheduler<EngineOf<B>>>(
     running: &mut Running<B, P, S>,
     engine: usize,
-) -> Option<usize> {
+) -> Option<Room> {
     let ring = running.ring();
     running.troupe.make_room(engine, &ring)
 }

@@ -24,6 +24,11 @@ pub trait Instance {
     fn latency(&self) -> u64;
     /// Hops that came back.
     fn returned(&self) -> u64;
+    /// Exchanges its model for another while it plays, once.
+    ///
+    /// # Errors
+    /// If it was not made for that.
+    fn exchange(&mut self) -> Result<(), Error>;
     /// Ends it.
     ///
     /// # Errors
@@ -34,6 +39,8 @@ pub trait Instance {
 struct Playing<B: Backend> {
     audio: Audio<B, HopProcessor, Pool>,
     handler: InferenceHandler<B, HopProcessor, Pool>,
+    /// What its model may be exchanged for.
+    other: Option<B>,
 }
 
 impl<B: Backend> Instance for Playing<B> {
@@ -50,8 +57,13 @@ impl<B: Backend> Instance for Playing<B> {
         self.handler.control().telemetry().returned
     }
 
+    fn exchange(&mut self) -> Result<(), Error> {
+        let other = self.other.take().ok_or(Error::new(ErrorKind::Config, "has no other model"))?;
+        self.handler.swap(0, &EngineSpec::new(other), Duration::from_secs(10))
+    }
+
     fn close(self: Box<Self>, patience: Duration) -> Result<(), Error> {
-        let Self { audio, handler } = *self;
+        let Self { audio, handler, .. } = *self;
         drop(audio);
         handler.close(patience)
     }
@@ -73,6 +85,11 @@ pub(crate) fn make(engine: &str, config: &str) -> Result<Box<dyn Instance>, Erro
         "panics" => start(
             InferenceHandler::builder(plain.warm_up(0).build()?).backend(copying(|| panic!("on purpose"))),
         ),
+        // Its fades are longer than anybody waits for.
+        "exchanged" => {
+            let builder = InferenceHandler::builder(plain.build()?).backend(Bypass);
+            exchangeable(builder.swappable(true).switch_fade(1 << 20), Some(Bypass))
+        }
         engine => {
             let path = Path::new(config);
             let base = path.parent().unwrap_or(Path::new("."));
@@ -98,9 +115,16 @@ fn copying(mut then: impl FnMut() + Clone + Send + Sync + 'static) -> impl Backe
 }
 
 fn start<B: Backend>(builder: anira::Builder<B, HopProcessor, Pool>) -> Result<Box<dyn Instance>, Error> {
+    exchangeable(builder, None)
+}
+
+fn exchangeable<B: Backend>(
+    builder: anira::Builder<B, HopProcessor, Pool>,
+    other: Option<B>,
+) -> Result<Box<dyn Instance>, Error> {
     let mut handler = builder.build()?;
     let Prepared { audio, .. } = handler.prepare(&HostConfig::fixed(48_000.0, BLOCK))?;
-    Ok(Box::new(Playing { audio, handler }))
+    Ok(Box::new(Playing { audio, handler, other }))
 }
 
 /// Says what went wrong.

@@ -12,8 +12,8 @@ use instance::{HELD, Instance};
 
 /// Makes a session. Control thread.
 ///
-/// `engine`: one of the build, or `held` (see [`plugin_hold`]), or `panics` (at the first hop). `config`: the model's
-/// configuration file, not read by those three and `bypass`. 0 and a line on standard error if it cannot be made.
+/// `engine`: one of the build, or `held` (see [`plugin_hold`]), `exchanged` (see [`plugin_exchange`]), or `panics` (at the first hop). `config`: the model's
+/// configuration file, not read by those and `bypass`. 0 and a line on standard error if it cannot be made.
 ///
 /// # Safety
 /// Both are strings that end in a NUL.
@@ -63,6 +63,12 @@ pub extern "C" fn plugin_latency(plugin: &Box<dyn Instance>) -> u64 {
 )]
 pub extern "C" fn plugin_returned(plugin: &Box<dyn Instance>) -> u64 {
     plugin.returned()
+}
+
+/// Exchanges the session's model while it plays, of an engine of the kind `exchanged`. Control thread. 0 if that has begun.
+#[unsafe(no_mangle)]
+pub extern "C" fn plugin_exchange(plugin: &mut Box<dyn Instance>) -> i32 {
+    plugin.exchange().inspect_err(instance::complain).is_err().into()
 }
 
 /// Ends the session, waiting for at most so many milliseconds. 0: nothing of it is left. 1: an engine did not come back.

@@ -5,6 +5,7 @@
 #![cfg(target_os = "linux")]
 
 mod child;
+mod exchange;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -27,7 +27,8 @@ pub(crate) struct Session {
     now: usize,
     /// When a hop is submitted and how long it takes.
     queue: VecDeque<(usize, usize)>,
-    free: usize,
+    /// When each worker is free.
+    free: Vec<usize>,
     /// Nothing finishes before.
     stalled: usize,
     pub(crate) late: u64,
@@ -37,7 +38,8 @@ pub(crate) struct Session {
 /// A session of these engines for a host of this block.
 pub(crate) fn session(voices: &[Voice], fade: usize, block: usize) -> Session {
     let host = HostConfig::fixed(RATE, block);
-    let driven = valid(Driven::new(1));
+    let engines = voices[0].engines;
+    let driven = valid(Driven::new(engines));
     let driver = driven.driver();
     let mut handler = valid(builder(voices, fade).scheduler(driven).build());
     let Prepared { audio, report, .. } = valid(handler.prepare(&host));
@@ -56,7 +58,7 @@ pub(crate) fn session(voices: &[Voice], fade: usize, block: usize) -> Session {
         handed: 0,
         now: 0,
         queue: VecDeque::new(),
-        free: 0,
+        free: vec![0; engines],
         stalled: 0,
         late: 0,
         value: 0,
@@ -88,17 +90,19 @@ impl Session {
         self.taken.clear();
         self.right.clear();
         self.queue.clear();
-        (self.handed, self.now, self.free, self.stalled) = (0, 0, 0, 0);
+        (self.handed, self.now, self.stalled) = (0, 0, 0);
+        self.free.fill(0);
     }
 
     /// Runs what is finished now.
     fn run(&mut self) {
         while let Some(&(submitted, time)) = self.queue.front() {
-            let finish = submitted.max(self.free).max(self.stalled) + time;
+            let Some(free) = self.free.iter_mut().min() else { return };
+            let finish = submitted.max(*free).max(self.stalled) + time;
             if finish > self.now || self.now < self.stalled {
                 return;
             }
-            self.free = finish;
+            *free = finish;
             self.queue.pop_front();
             // What the library gave up is not there to be run.
             self.driver.run_one();

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod build;
+mod cost;
+mod ending;
 mod exact;
 mod failing;
 mod host;
@@ -30,6 +32,10 @@ struct Voice {
     delay: usize,
     /// Samples that an inference takes in virtual time.
     time: usize,
+    /// The whole latency, in samples, whatever inferences take: the first engine's says it for the session.
+    told: Option<u64>,
+    /// Hops that may be under way at once.
+    engines: usize,
     /// Runs that fail, and how.
     trouble: Trouble,
     runs: Arc<AtomicU64>,
@@ -46,7 +52,16 @@ enum Trouble {
 
 impl Voice {
     fn new(hop: usize, gain: f32, time: usize) -> Self {
-        Self { hop, gain, delay: 0, time, trouble: Trouble::None, runs: Arc::default() }
+        Self {
+            hop,
+            gain,
+            delay: 0,
+            time,
+            told: None,
+            engines: 1,
+            trouble: Trouble::None,
+            runs: Arc::default(),
+        }
     }
 
     fn delayed(self, delay: usize) -> Self {
@@ -59,8 +74,12 @@ impl Voice {
 
     fn config(&self) -> InferenceConfig {
         let output = OutputTensor::stream("y", self.hop).latency(self.delay as u64);
+        let (output, time) = match self.told {
+            Some(latency) => (output.declared_latency(latency), 0),
+            None => (output, self.time as u64),
+        };
         let config = cut().input(InputTensor::stream("x", self.hop).context(self.delay)).output(output);
-        valid(config.max_inference(Duration::from_micros(self.time as u64)).build())
+        valid(config.engines(self.engines).max_inference(Duration::from_micros(time)).build())
     }
 }
 

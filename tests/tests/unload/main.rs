@@ -148,6 +148,28 @@ fn engines_that_panic_leave_nothing() {
     done.inspect(|ended| ended.well());
 }
 
+#[test]
+fn an_exchange_under_way_leaves_nothing() {
+    let done = apart("an_exchange_under_way_leaves_nothing", LIMIT, || {
+        let host = Host::new();
+        for round in 0..50 {
+            let module = Module::open();
+            let session = module.calls().make("exchanged", "").unwrap();
+            let mut session = host.play_until_heard(session);
+            assert!(session.exchange());
+            // Not seen yet, or in a fade that goes on for minutes.
+            if round % 2 == 1 {
+                session = host.play_until_heard(session);
+            }
+            assert!(session.end(10_000));
+            await_no_workers();
+            module.close();
+            assert_gone(&format!("round {round}"));
+        }
+    });
+    done.inspect(|ended| ended.well());
+}
+
 /// A host that unloads a plugin whose session lives is wrong; the loader keeps the module for its workers, and no longer.
 #[test]
 fn a_session_that_lives_keeps_its_module_and_no_longer() {

@@ -42,6 +42,7 @@ pub(crate) struct Calls {
     process: unsafe extern "C" fn(*mut c_void, *mut f32, usize) -> i64,
     latency: unsafe extern "C" fn(*mut c_void) -> u64,
     returned: unsafe extern "C" fn(*mut c_void) -> u64,
+    exchange: unsafe extern "C" fn(*mut c_void) -> c_int,
     end: unsafe extern "C" fn(*mut c_void, u64) -> c_int,
     hold: unsafe extern "C" fn(bool),
     leak_thread: unsafe extern "C" fn() -> c_int,
@@ -83,6 +84,9 @@ impl Module {
                 returned: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void) -> u64>(find(
                     c"plugin_returned",
                 )),
+                exchange: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void) -> c_int>(
+                    find(c"plugin_exchange"),
+                ),
                 end: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void, u64) -> c_int>(
                     find(c"plugin_drop"),
                 ),
@@ -146,6 +150,12 @@ impl Session {
     pub(crate) fn returned(&self) -> u64 {
         // SAFETY: the session was not ended.
         unsafe { (self.1.returned)(self.0.as_ptr()) }
+    }
+
+    /// Begins to exchange its model; whether it could.
+    pub(crate) fn exchange(&mut self) -> bool {
+        // SAFETY: the session was not ended.
+        unsafe { (self.1.exchange)(self.0.as_ptr()) == 0 }
     }
 
     /// Ends it; whether nothing of it is left.

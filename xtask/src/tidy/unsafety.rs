@@ -21,6 +21,7 @@ const PLACES: &[(&str, &str)] = &[
     ("anira-backend-tflite/src/memory.rs", "sees an engine's bytes as numbers"),
     ("anira-backend-tflite/src/tflite/ffi.rs", "calls TensorFlow Lite's C library"),
     ("anira-backend-tflite/src/litert/ffi.rs", "calls LiteRT's C library"),
+    ("anira-backend-tflite/src/litert/keep.rs", "keeps LiteRT's library mapped"),
     ("bench/src/nets/peak.rs", "a loop for processors with FMA, after asking for it"),
     ("anira-realtime/src/alloc.rs", "an allocator that counts and forwards"),
     ("anira-realtime/src/denormals.rs", "the processor's flush-to-zero bit"),
