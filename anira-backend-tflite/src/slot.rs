@@ -101,7 +101,6 @@ impl Slot {
     }
 
     /// Before the first run: sees to it that there are zeros to show, if this is not the memory of an output of this shape.
-    #[cfg(any(test, feature = "tflite"))]
     #[cfg(feature = "tflite")]
     pub(crate) fn await_run(&mut self, raw: &[u8]) {
         if self.converted.is_none() && self.zeros.is_none() && raw.len() != self.bytes() {
