@@ -69,7 +69,8 @@ const ARCHIVES: &[&str] = &[
 ];
 
 /// Targets that make all of their inputs from numbers, and how many bytes each of these has.
-const NUMBERS: &[(&str, usize)] = &[("stream", 700), ("flips", 300), ("latency", 120), ("wav", 300)];
+const NUMBERS: &[(&str, usize)] =
+    &[("stream", 700), ("flips", 300), ("latency", 120), ("trace", 400), ("wav", 300)];
 
 /// Writes the inputs of all targets below `seeds`; other files there are left alone. Gives how many.
 ///

@@ -19,7 +19,7 @@ const CRATE: &str = "fuzz";
 const NATIVE: &[&str] = &["onnxruntime", "torch", "tflite", "litert"];
 
 /// Targets that take long to build: like those above, each is behind the feature of its name.
-const APART: &[&str] = &["rten", "wav"];
+const APART: &[&str] = &["rten", "trace", "wav"];
 
 /// The engines' targets take the saved inputs of the readers of their files.
 const SHARED: &[(&str, &str)] = &[
@@ -71,7 +71,7 @@ pub(crate) fn run(workspace: &Workspace, seconds: u64, only: &[String]) -> Resul
         }
         println!("$ {} (for {seconds} s)", workspace.relative(&built));
         let mut command = Command::new(&built);
-        // Recordings are written and read again for every input.
+        // Recordings and traces are written and read again for every input.
         if std::env::var_os("TMPDIR").is_none() && Path::new(MEMORY_FILES).is_dir() {
             command.env("TMPDIR", MEMORY_FILES);
         }
