@@ -55,7 +55,7 @@ replayed! { tflite, tflite_file, 100; }
 #[cfg(feature = "torch")]
 replayed! { torch, torch_file, 100; }
 #[cfg(feature = "trace")]
-replayed! { trace, trace, 1_000; }
+replayed! { trace, trace, 300; }
 #[cfg(feature = "wav")]
 replayed! { wav, wav, 200; }
 

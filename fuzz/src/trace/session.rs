@@ -96,8 +96,8 @@ impl Session {
         let (free, waiting) = (vec![0; self.engines], VecDeque::new());
         let mut engines = Engines { free, waiting, given_up: 0 };
         let (mut now, mut stream, mut hops, mut brought, mut handed) = (0, 0, 0, 0, 0);
-        // No more than a session would have: a hop takes about as long as its samples.
-        let long = 2 * self.time_of(self.hop_in);
+        // Times are whole samples, or close to: what happens at the same moment is what is easily wrong. A hop takes about as long as its own.
+        let (sample, long) = (self.time_of(1), 2 * self.hop_in);
         for _ in 0..LONGEST {
             if input.is_empty() {
                 break;
@@ -110,7 +110,7 @@ impl Session {
                 continue;
             }
             let samples = input.int_in_range(0..=self.block)?;
-            now += self.time_of(samples) * *input.choose(&[1, 1, 1, 0, 2])?;
+            now += sample * samples * *input.choose(&[1, 1, 1, 0, 2])?;
             let has_waited = now + self.wait(samples);
             self.events.push(Event::Block { at: now, samples });
             brought += samples;
@@ -130,14 +130,14 @@ impl Session {
                     kind => {
                         let deadline = at + self.time_of(self.zero_fill);
                         self.events.push(Event::Hop { at, stream, hop, deadline });
-                        let delay = if kind < 8 { input.int_in_range(0..=long)? } else { 0 };
-                        let took = input.int_in_range(0..=long)?;
+                        let delay = if kind < 8 { sample * input.int_in_range(0..=long)? } else { 0 };
+                        let took = sample * input.int_in_range(0..=long)?;
                         let (ok, is_run) = (kind != 2, kind != 3);
                         engines.waiting.push_back(Waiting { stream, hop, at, delay, took, ok, is_run });
                     }
                 }
             }
-            now += input.int_in_range(0..=self.time_of(1))?;
+            now += *input.choose(&[0, 0, 1, sample, sample - 1])?;
             let due = brought * self.hop_out / self.hop_in;
             self.events.push(Event::Out { at: now, samples: due - handed, late: 0 });
             handed = due;
