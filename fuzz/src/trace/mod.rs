@@ -103,13 +103,13 @@ fn file(data: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder for traces");
     let place = folder.path().join("click.jsonl");
     fs::write(&place, data).expect("a trace can be laid there");
-    for how in ["--fail-if-late", "--json"] {
-        let arguments = ["anira".into(), "replay".into(), place.clone().into_os_string(), how.into()];
-        let (mut out, mut log) = (Vec::new(), Vec::new());
-        let code = anira_cli::run_with(arguments, &mut out, &mut log);
-        let right = late.map_or(2, |late| if late > 0 && how == "--fail-if-late" { 3 } else { 0 });
-        assert_eq!(code, right, "{how}: {}", String::from_utf8_lossy(&log));
-    }
+    // A program takes longer than all of the above: one way for each file.
+    let how = if data.len().is_multiple_of(2) { "--json" } else { "--fail-if-late" };
+    let arguments = ["anira".into(), "replay".into(), place.into_os_string(), how.into()];
+    let (mut out, mut log) = (Vec::new(), Vec::new());
+    let code = anira_cli::run_with(arguments, &mut out, &mut log);
+    let right = late.map_or(2, |late| if late > 0 && how == "--fail-if-late" { 3 } else { 0 });
+    assert_eq!(code, right, "{how}: {}", String::from_utf8_lossy(&log));
 }
 
 fn written(trace: &Trace) -> Vec<u8> {
