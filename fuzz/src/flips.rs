@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anira::EngineSpec;
 use anira::prelude::*;
-use anira_tests::{assert_same, backend, plain, signature};
+use anira_tests::{assert_same, backend, cut, signature, valid};
 use arbitrary::{Result, Unstructured};
 
 use crate::switch::Plain;
@@ -17,6 +17,8 @@ const GAINS: [f32; 3] = [1.0, 0.5, -2.0];
 
 enum Op {
     Process(usize),
+    /// The host's input falls silent, or sounds again.
+    Mute,
     Flip(usize),
     Reset,
 }
@@ -26,6 +28,8 @@ struct Case {
     fade: usize,
     engines: usize,
     max_block: usize,
+    /// Whether hops at rest are skipped; nobody may hear it.
+    skip: bool,
 }
 
 /// Plays what `data` says on the library and on the plain switch.
@@ -49,6 +53,7 @@ fn case(input: &mut Unstructured<'_>) -> Result<Case> {
         fade: *input.choose(&[0, 1, 7, 24, 64, 200])?,
         engines: input.int_in_range(2..=3)?,
         max_block: input.int_in_range(1..=48)?,
+        skip: input.arbitrary()?,
     })
 }
 
@@ -56,20 +61,28 @@ fn op(input: &mut Unstructured<'_>, case: &Case) -> Result<Op> {
     Ok(match input.int_in_range(0..=15u8)? {
         0..=9 => Op::Process(input.int_in_range(0..=case.max_block)?),
         // One that is not there is refused, and nothing changes.
-        10..=14 => Op::Flip(input.int_in_range(0..=case.engines)?),
+        10..=13 => Op::Flip(input.int_in_range(0..=case.engines)?),
+        14 => Op::Mute,
         _ => Op::Reset,
     })
 }
 
+fn config(case: &Case) -> InferenceConfig {
+    let config = cut().input(InputTensor::stream("input", case.hop));
+    let config = config.output(OutputTensor::stream("output", case.hop));
+    valid(config.max_inference(Duration::from_millis(1)).skip_silence(case.skip).build())
+}
+
 fn play(case: &Case, ops: &[Op]) {
     let shape = [1, 1, case.hop];
+    // The answer to silence tells who gave it.
     let model = |gain: f32| {
         backend(signature(&[("input", &shape)], &[("output", &shape)]), move |x, y| {
-            y.f32(0)?.iter_mut().zip(x.f32(0)?).for_each(|(y, x)| *y = gain * x);
+            y.f32(0)?.iter_mut().zip(x.f32(0)?).for_each(|(y, x)| *y = gain * (x + 1.0));
             Ok(())
         })
     };
-    let first = InferenceHandler::builder(plain(case.hop, Duration::from_millis(1))).backend(model(GAINS[0]));
+    let first = InferenceHandler::builder(config(case)).backend(model(GAINS[0]));
     let gains = &GAINS[..case.engines];
     let builder = gains[1..]
         .iter()
@@ -81,6 +94,7 @@ fn play(case: &Case, ops: &[Op]) {
     let fresh = || vec![0.0; latency];
     let mut switch = Plain::new(gains.to_vec(), vec![0; gains.len()], case.hop, case.fade);
     let (mut value, mut taken, mut right, mut played) = (0usize, Vec::new(), fresh(), 0);
+    let (mut sounds, mut count) = (true, 0);
     for (at, op) in ops.iter().enumerate() {
         match *op {
             Op::Flip(engine) => {
@@ -95,13 +109,17 @@ fn play(case: &Case, ops: &[Op]) {
                 switch.reset();
                 (taken, right, played) = (Vec::new(), fresh(), 0);
             }
+            Op::Mute => sounds = !sounds,
             Op::Process(frames) => {
-                let mut block: Vec<f32> = (value..value + frames).map(|n| (n + 1) as f32).collect();
+                let mut block: Vec<f32> =
+                    (value..value + frames).map(|n| if sounds { (n + 1) as f32 } else { 0.0 }).collect();
                 value += frames;
                 taken.extend_from_slice(&block);
                 let whole = taken.len() / case.hop * case.hop;
                 let hops: Vec<f32> = taken.drain(..whole).collect();
-                right.extend(hops.chunks_exact(case.hop).flat_map(|hop| switch.hop(hop)));
+                count += (whole / case.hop) as u64;
+                let seen: Vec<f32> = hops.iter().map(|x| x + 1.0).collect();
+                right.extend(seen.chunks_exact(case.hop).flat_map(|hop| switch.hop(hop)));
                 assert!(audio.process(&mut [&mut block[..]]).is_ok());
                 let expected = right.get(played..played + frames).expect("the latency covers every block");
                 assert_same(&block, expected, format_args!("operation {at}"));
@@ -109,5 +127,8 @@ fn play(case: &Case, ops: &[Op]) {
             }
         }
     }
-    assert_eq!(handler.control().telemetry().late_samples, 0, "nothing is late offline");
+    let seen = handler.control().telemetry();
+    assert_eq!(seen.late_samples, 0, "nothing is late offline");
+    assert_eq!(seen.submitted + seen.skipped, count, "each hop is one of the two");
+    assert!(case.skip || seen.skipped == 0);
 }

@@ -11,6 +11,8 @@ pub mod seed;
 pub mod stream;
 pub mod tflite_file;
 pub mod torch_file;
+#[cfg(feature = "trace")]
+pub mod trace;
 #[cfg(feature = "wav")]
 pub mod wav;
 

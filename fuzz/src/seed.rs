@@ -69,7 +69,15 @@ const ARCHIVES: &[&str] = &[
 ];
 
 /// Targets that make all of their inputs from numbers, and how many bytes each of these has.
-const NUMBERS: &[(&str, usize)] = &[("stream", 700), ("flips", 300), ("latency", 120), ("wav", 300)];
+const NUMBERS: &[(&str, usize)] =
+    &[("stream", 700), ("flips", 300), ("latency", 120), ("trace", 400), ("wav", 300)];
+
+/// Files that are cut short, as their headers show, and after how many bytes.
+const CUT: &[(&str, &str, &str, usize)] = &[
+    ("onnx_file", "models/gain.onnx", "cut.onnx", 80),
+    ("tflite_file", "models/gain.tflite", "cut.tflite", 500),
+    ("wav", "samples/guitar.wav", "cut.wav", 1000),
+];
 
 /// Writes the inputs of all targets below `seeds`; other files there are left alone. Gives how many.
 ///
@@ -97,8 +105,9 @@ pub fn make(root: &Path, seeds: &Path) -> io::Result<usize> {
             write(target, &format!("numbers-{seed}.bin"), &numbers)?;
         }
     }
-    // Cut short, as its header shows.
-    let guitar = fs::read(root.join("samples/guitar.wav"))?;
-    write("wav", "cut.wav", &guitar[..guitar.len().min(1000)])?;
+    for (target, whole, name, length) in CUT {
+        let whole = fs::read(root.join(whole))?;
+        write(target, name, &whole[..whole.len().min(*length)])?;
+    }
     Ok(count)
 }

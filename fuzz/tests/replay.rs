@@ -54,6 +54,8 @@ replayed! { rten, onnx_file, 100; }
 replayed! { tflite, tflite_file, 100; }
 #[cfg(feature = "torch")]
 replayed! { torch, torch_file, 100; }
+#[cfg(feature = "trace")]
+replayed! { trace, trace, 300; }
 #[cfg(feature = "wav")]
 replayed! { wav, wav, 200; }
 

@@ -19,7 +19,7 @@ const CRATE: &str = "fuzz";
 const NATIVE: &[&str] = &["onnxruntime", "torch", "tflite", "litert"];
 
 /// Targets that take long to build: like those above, each is behind the feature of its name.
-const APART: &[&str] = &["rten", "wav"];
+const APART: &[&str] = &["rten", "trace", "wav"];
 
 /// The engines' targets take the saved inputs of the readers of their files.
 const SHARED: &[(&str, &str)] = &[
@@ -54,15 +54,17 @@ const FLAGS: &[&str] = &[
     "-Ccodegen-units=1",
 ];
 
-/// Builds the targets, optimised, and gives each so many seconds, until one finds something.
+/// Builds the targets, optimised, and gives each so many seconds. What one finds keeps no other from its turn.
 pub(crate) fn run(workspace: &Workspace, seconds: u64, only: &[String]) -> Result<()> {
     let here = workspace.root.join(CRATE);
     let targets = chosen(&targets(&here)?, only)?;
     let Some(host) = toolchain::host(TOOLCHAIN) else {
         bail!("there is no {TOOLCHAIN} toolchain; get it with `rustup toolchain install {TOOLCHAIN}`");
     };
+    let programs = build(workspace, &host, &targets)?;
+    let mut found = Vec::new();
     for target in &targets {
-        let built = build(workspace, &host, target)?;
+        let built = programs.join(target);
         let findings = here.join("artifacts").join(target);
         let corpus = here.join("corpus").join(target);
         for directory in [&findings, &corpus] {
@@ -71,7 +73,7 @@ pub(crate) fn run(workspace: &Workspace, seconds: u64, only: &[String]) -> Resul
         }
         println!("$ {} (for {seconds} s)", workspace.relative(&built));
         let mut command = Command::new(&built);
-        // Recordings are written and read again for every input.
+        // Recordings and traces are written and read again for every input.
         if std::env::var_os("TMPDIR").is_none() && Path::new(MEMORY_FILES).is_dir() {
             command.env("TMPDIR", MEMORY_FILES);
         }
@@ -79,35 +81,37 @@ pub(crate) fn run(workspace: &Workspace, seconds: u64, only: &[String]) -> Resul
         command.arg(here.join("seeds").join(seeds(target)));
         let status = command.status().with_context(|| format!("{} could not be started", built.display()))?;
         if !status.success() {
-            bail!(
+            found.push(format!(
                 "the target `{target}` found something ({status}); the input is in {}. Replay it with \
                  `cargo run --manifest-path fuzz/Cargo.toml --bin {target} -- <file>`, mend the fault, and save the input \
                  below fuzz/seeds/{}",
                 workspace.relative(&findings),
                 seeds(target)
-            );
+            ));
         }
+    }
+    if !found.is_empty() {
+        bail!("{}", found.join("\n"));
     }
     println!("{} found nothing in {seconds} s each", targets.join(", "));
     Ok(())
 }
 
-/// Gives the program.
-fn build(workspace: &Workspace, host: &str, target: &str) -> Result<PathBuf> {
+/// In one call, so that what they share is built once. Gives the directory of the programs.
+fn build(workspace: &Workspace, host: &str, targets: &[String]) -> Result<PathBuf> {
     let directory = workspace.target.join("fuzzing");
     let flags = format!("{} {}", std::env::var("RUSTFLAGS").unwrap_or_default(), FLAGS.join(" "));
     let manifest = format!("{CRATE}/Cargo.toml");
-    let call = Call::on(workspace, TOOLCHAIN, "build")
+    let is_apart = |target: &&String| NATIVE.contains(&target.as_str()) || APART.contains(&target.as_str());
+    let features: Vec<&str> = targets.iter().filter(is_apart).map(String::as_str).collect();
+    Call::on(workspace, TOOLCHAIN, "build")
         .env("RUSTFLAGS", flags.trim_start())
-        .args(["--release", "--manifest-path", &manifest, "--bin", target, "--target", host, "--target-dir"])
+        .args(["--release", "--manifest-path", &manifest, "--target", host, "--target-dir"])
         .args([&directory])
-        .args(["--no-default-features"]);
-    if NATIVE.contains(&target) || APART.contains(&target) {
-        call.args(["--features", target]).run()?
-    } else {
-        call.run()?
-    }
-    Ok(directory.join(host).join("release").join(target))
+        .args(["--no-default-features", "--features", &features.join(",")])
+        .args(targets.iter().flat_map(|target| ["--bin", target]))
+        .run()?;
+    Ok(directory.join(host).join("release"))
 }
 
 /// The folder of a target's saved inputs.

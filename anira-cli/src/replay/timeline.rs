@@ -36,7 +36,7 @@ pub(super) fn draw(replayed: &Replayed, late: &LateRun, out: &mut impl Write) ->
     let rows = rows.get(first..).unwrap_or_default();
     let end = |hop: &Played| match hop.fate {
         Fate::Ran { end, .. } => end,
-        Fate::Dropped { at } => at,
+        Fate::Dropped { at } | Fate::Skipped { at } => at,
         Fate::Waits => late.at,
     };
     let from = rows.iter().map(|hop| hop.submitted).min().unwrap_or(late.at).min(late.at);
@@ -99,6 +99,7 @@ fn row(hop: &Played, window: Window, late: &LateRun) -> String {
             fill(hop.submitted, at, '.');
             mark(&mut line, window.column(at), 'x');
         }
+        Fate::Skipped { at } => fill(at, late.at, '-'),
         Fate::Waits => fill(hop.submitted, window.to, '.'),
     }
     let text = line.into_iter().collect::<String>().trim_end().to_owned();

@@ -301,6 +301,7 @@ impl<E: Engine, P: PrePostProcessor, S: Submit> Streams<E, P, S> {
         let is_skipped = rest.skip(hop);
         if is_skipped {
             self.producer.forgo();
+            self.record(|recorder| recorder.skipped(hop));
             self.shared.telemetry.count_skipped();
         }
         is_skipped

@@ -47,6 +47,9 @@ impl Trace {
                 Event::Drop { at, stream, hop } => {
                     writeln!(out, r#"{{"event":"drop","at":{at},"stream":{stream},"hop":{hop}}}"#)
                 }
+                Event::Skip { at, stream, hop } => {
+                    writeln!(out, r#"{{"event":"skip","at":{at},"stream":{stream},"hop":{hop}}}"#)
+                }
                 Event::Run { stream, hop, worker, start, end, ok } => writeln!(
                     out,
                     r#"{{"event":"run","stream":{stream},"hop":{hop},"worker":{worker},"start":{start},"end":{end},"ok":{ok}}}"#
@@ -167,7 +170,7 @@ impl Line {
 
     /// The event; of an end, how many were lost.
     fn event(&self, header: &Header) -> Result<Result<Event, u64>> {
-        const KINDS: &str = "one of block, hop, drop, run, out, reset, end";
+        const KINDS: &str = "one of block, hop, drop, skip, run, out, reset, end";
         let kind = self.get("event", KINDS)?;
         let (stream, hop) = (|| self.count("stream"), || self.count("hop"));
         Ok(Ok(match kind.as_str().unwrap_or_default() {
@@ -179,6 +182,7 @@ impl Line {
                 deadline: self.count("deadline")?,
             },
             "drop" => Event::Drop { at: self.count("at")?, stream: stream()?, hop: hop()? },
+            "skip" => Event::Skip { at: self.count("at")?, stream: stream()?, hop: hop()? },
             "run" => {
                 let (start, end) = (self.count("start")?, self.count("end")?);
                 if end < start {

@@ -106,6 +106,15 @@ pub enum Event {
         /// Its number in the stream.
         hop: u64,
     },
+    /// A hop was not run: input and state were at rest, and its answer was known.
+    Skip {
+        /// When.
+        at: u64,
+        /// Which stream.
+        stream: u64,
+        /// Its number in the stream.
+        hop: u64,
+    },
     /// A worker ran a hop.
     Run {
         /// Which stream.
@@ -145,6 +154,7 @@ impl Event {
             Self::Block { at, .. }
             | Self::Hop { at, .. }
             | Self::Drop { at, .. }
+            | Self::Skip { at, .. }
             | Self::Out { at, .. }
             | Self::Reset { at } => at,
             Self::Run { end, .. } => end,

@@ -59,6 +59,11 @@ impl AudioEnd {
         self.end.push(Event::Drop { at, stream: self.stream, hop });
     }
 
+    pub(crate) fn skipped(&mut self, hop: u64) {
+        let at = self.end.now();
+        self.end.push(Event::Skip { at, stream: self.stream, hop });
+    }
+
     /// When the last look for results was, for [`out`](Self::out).
     pub(crate) fn now(&self) -> u64 {
         self.end.now()

@@ -47,6 +47,11 @@ pub enum Fate {
         /// When.
         at: u64,
     },
+    /// It was not run: its answer was known.
+    Skipped {
+        /// When.
+        at: u64,
+    },
     /// It was neither run nor given up before the trace ended, or the stream did.
     Waits,
 }
@@ -59,7 +64,8 @@ pub struct Replayed {
     pub hops: Vec<Played>,
     /// When callbacks began.
     pub callbacks: Vec<u64>,
-    /// Every run of late samples, in order: those of one hop in one callback.
+    /// Every run of late samples, in order: those of one hop in one callback, or of all hops that it lacked because they were not yet
+    /// complete.
     pub late: Vec<LateRun>,
     /// Samples of output stream 0 that were late.
     pub late_samples: u64,
@@ -255,6 +261,10 @@ impl<'t> Player<'t> {
                 self.add(hop, at, Fate::Waits);
             }
             Event::Drop { at, stream, hop } => self.drop_hop(at, stream, hop)?,
+            Event::Skip { at, stream, hop } => {
+                self.next(stream, hop)?;
+                self.add(hop, at, Fate::Skipped { at });
+            }
             Event::Run { .. } => {}
             Event::Out { at, samples, .. } => self.hand_out(at, samples),
             Event::Reset { at } => {
@@ -301,9 +311,8 @@ impl<'t> Player<'t> {
             return Ok(());
         }
         self.advance(at);
-        let place = self.of_stream.get(hop as usize).copied();
-        self.waiting.retain(|waiting| Some(*waiting) != place);
-        if let Some(played) = place.and_then(|place| self.hops.get_mut(place)) {
+        let place = self.of_stream.get(hop as usize);
+        if let Some(played) = place.and_then(|place| self.hops.get_mut(*place)) {
             played.fate = Fate::Dropped { at };
         }
         Ok(())
@@ -313,6 +322,10 @@ impl<'t> Player<'t> {
     fn advance(&mut self, until: u64) {
         while let Some(&place) = self.waiting.front() {
             let Some(played) = self.hops.get_mut(place) else { return };
+            if matches!(played.fate, Fate::Dropped { .. }) {
+                self.waiting.pop_front();
+                continue;
+            }
             let key = (played.stream, played.hop);
             if self.plan.dropped.contains_key(&key) {
                 return;
@@ -347,7 +360,7 @@ impl<'t> Player<'t> {
         while let Some(played) = self.of_stream.get(self.collected).and_then(|place| self.hops.get(*place)) {
             match played.fate {
                 Fate::Ran { end, .. } if end <= look => {}
-                Fate::Dropped { .. } => {}
+                Fate::Dropped { .. } | Fate::Skipped { .. } => {}
                 _ => break,
             }
             self.collected += 1;
@@ -357,9 +370,11 @@ impl<'t> Player<'t> {
         let mut sample = from.max(zeros);
         while sample < to {
             let hop = (sample - zeros) / hop_out;
-            let end = (zeros + (hop + 1).saturating_mul(hop_out)).min(to);
             let place = self.of_stream.get(hop as usize).copied();
-            let heard = |played: &Played| matches!(played.fate, Fate::Ran { ok: true, .. });
+            // Hops that are not complete are lacked together.
+            let end = place.map_or(to, |_| (zeros + (hop + 1) * hop_out).min(to));
+            let heard =
+                |played: &Played| matches!(played.fate, Fate::Ran { ok: true, .. } | Fate::Skipped { .. });
             let there = (hop as usize) < self.collected
                 && place.and_then(|place| self.hops.get(place)).is_some_and(heard);
             if !there {
@@ -404,7 +419,7 @@ impl<'t> Player<'t> {
         self.advance(u64::MAX - 1);
         let why = Why::new(self.header, &self.hops, &self.callbacks, &self.brought);
         self.late.iter_mut().for_each(|run| run.cause = why.of(run));
-        let late_samples = self.late.iter().map(|run| run.samples).sum();
+        let late_samples = self.late.iter().map(|run| run.samples).fold(0, u64::saturating_add);
         Replayed {
             late: self.late,
             late_samples,

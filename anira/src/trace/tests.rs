@@ -77,6 +77,49 @@ fn a_replay_is_late_where_the_session_was() {
     assert!(all > 1000 && dropped > 100, "{all} {dropped}");
 }
 
+/// A session that leaves out inferences at rest, with sound now and then, whose hops run in every `rare`th callback while it sounds.
+fn resting(hop: usize, block: usize, rare: usize) -> (Trace, Vec<u64>) {
+    let config = InferenceConfig::builder().late_fade(0).max_inference(Duration::from_micros(100));
+    let config = config.input(InputTensor::stream("x", hop)).output(OutputTensor::stream("y", hop));
+    let config = config.skip_silence(true).build().unwrap();
+    let driven = Driven::new(1).unwrap();
+    let mut driver = driven.driver();
+    let mut handler = InferenceHandler::builder(config).backend(Bypass).scheduler(driven).build().unwrap();
+    handler.record(1 << 12);
+    let Prepared { mut audio, recording, .. } = handler.prepare(&HostConfig::fixed(48_000.0, block)).unwrap();
+    let mut late = Vec::new();
+    for callback in 0..200 {
+        let sound = if callback % 50 < 10 { 1.0 } else { 0.0 };
+        late.push(audio.process(&mut [&mut vec![sound; block][..]]).late_samples);
+        if callback % 50 > 15 || callback % rare == 0 {
+            while driver.run_one() {}
+        }
+        if callback == 120 {
+            audio.reset();
+        }
+    }
+    (recording.unwrap().finish(), late)
+}
+
+#[test]
+fn hops_that_were_skipped_at_rest_are_replayed() {
+    let mut all = 0;
+    for (hop, block, rare) in [(64, 64, 1), (64, 64, 2), (100, 32, 5), (7, 64, 1)] {
+        let (trace, late) = resting(hop, block, rare);
+        let replayed = replay(&trace, None).unwrap();
+        let skipped = |hop: &Played| matches!(hop.fate, Fate::Skipped { .. });
+        assert!(
+            replayed.hops.iter().any(skipped),
+            "hop {hop}, block {block}, run in every callback of {rare}"
+        );
+        let mut found = vec![0; late.len()];
+        replayed.late.iter().for_each(|run| found[run.callback as usize] += run.samples);
+        assert_eq!(found, late, "hop {hop}, block {block}, run in every callback of {rare}");
+        all += replayed.late_samples;
+    }
+    assert!(all > 0);
+}
+
 #[test]
 fn what_finds_no_room_is_counted_and_not_replayed() {
     let config = InferenceConfig::builder().max_inference(Duration::from_millis(1));
@@ -198,6 +241,25 @@ fn a_hop_that_nobody_answered_holds_up_those_behind_it() {
     trace.events.retain(|event| !matches!(event, Event::Run { hop: 6, .. }));
     let causes: Vec<_> = late(&trace).into_iter().map(|(_, hop, _, cause)| (hop, cause)).collect();
     assert_eq!(causes, [6, 7, 8].map(|hop| (hop, Cause::NotAnswered { hop: 6 })));
+}
+
+/// Whatever numbers stand in a trace, and however long it went wrong: a replay takes as much memory and time as the trace has lines.
+#[test]
+fn a_replay_grows_with_the_lines_of_its_trace() {
+    let mut trace = made(1, |_| (0, MS), |_| 0);
+    (trace.header.hop_in, trace.header.hop_out) = (1, 1);
+    trace.events = (0..8).map(|at| Event::Out { at, samples: 1 << 24, late: 0 }).collect();
+    let replayed = replay(&trace, None).unwrap();
+    assert_eq!((replayed.late.len(), replayed.late_samples), (8, (8 << 24) - trace.header.zero_fill));
+    // Nothing was ever begun; each callback gives up the hop of the one before.
+    let mut trace = made(200_000, |_| (0, MS), |_| 0);
+    for event in &mut trace.events {
+        if let Event::Run { stream, hop, end, .. } = *event {
+            *event = Event::Drop { at: end, stream, hop };
+        }
+    }
+    let replayed = replay(&trace, None).unwrap();
+    assert_eq!((replayed.hops.len(), replayed.late.len()), (200_000, 199_999));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::replay::{Fate, Played};
 pub struct LateRun {
     /// The stream.
     pub stream: u64,
-    /// The hop, and its place among those of the replay, if it was ever complete.
+    /// The hop; where hops were not yet complete, the first of them.
     pub hop: u64,
     /// Its place in [`Replayed::hops`](super::Replayed::hops); `None` if it was not yet complete.
     pub place: Option<usize>,
@@ -134,6 +134,8 @@ pub(super) struct Why<'p> {
     pub(super) hops: &'p [Played],
     /// How much later than the earliest of all each callback came, by the clock of the samples.
     lateness: Vec<u64>,
+    /// For each hop the last in front of it that was begun.
+    begun_before: Vec<Option<usize>>,
 }
 
 /// Hops in front of a late one that are looked at.
@@ -145,7 +147,13 @@ impl<'p> Why<'p> {
         let all = || callbacks.iter().zip(brought).map(after);
         let earliest = all().min().unwrap_or(0);
         let lateness = all().map(|own| u64::try_from(own - earliest).unwrap_or(u64::MAX)).collect();
-        Self { header, hops, lateness }
+        let ran = |(place, hop): (usize, &Played)| matches!(hop.fate, Fate::Ran { .. }).then_some(place);
+        let begun_before = hops.iter().enumerate().scan(None, |last, hop| {
+            let before = *last;
+            *last = ran(hop).or(before);
+            Some(before)
+        });
+        Self { header, hops, lateness, begun_before: begun_before.collect() }
     }
 
     pub(super) fn of(&self, late: &LateRun) -> Cause {
@@ -154,6 +162,7 @@ impl<'p> Why<'p> {
         let is_there = |end: u64| end <= late.at;
         let (played, from) = match (played.fate, late.lacks.and_then(|place| self.hops.get(place))) {
             (Fate::Ran { end, ok: true, .. }, Some(front)) if is_there(end) => (front, late.lacks),
+            (Fate::Skipped { .. }, Some(front)) => (front, late.lacks),
             _ => (played, late.place),
         };
         match played.fate {
@@ -182,7 +191,9 @@ impl<'p> Why<'p> {
                     after.filter(|_| free > hop.submitted)
                 }
                 // What was given up never found an engine: the last that was begun before had it.
-                Fate::Dropped { .. } | Fate::Waits => self.begun_before(place),
+                Fate::Dropped { .. } | Fate::Skipped { .. } | Fate::Waits => {
+                    place.and_then(|place| self.begun_before.get(place).copied().flatten())
+                }
             };
             in_front += u64::from(place.is_some());
         }
@@ -190,12 +201,6 @@ impl<'p> Why<'p> {
             (0, _) if in_front > 0 => Cause::Backlog { hops: in_front },
             (_, cause) => cause,
         }
-    }
-
-    /// The last hop in front of this one that was begun.
-    fn begun_before(&self, place: Option<usize>) -> Option<usize> {
-        let before = self.hops.get(..place?)?;
-        before.iter().rposition(|hop| matches!(hop.fate, Fate::Ran { .. }))
     }
 
     fn lateness(&self, callback: u64) -> u64 {
