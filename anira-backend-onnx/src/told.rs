@@ -2,14 +2,11 @@
 //!
 //! Nobody knows them before, and memory that cannot be had ends the process of an engine that asks Rust's allocator for it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use anira_traits::{Error, ErrorKind, Result};
 
 use crate::node::Node;
-
-/// How often the operators are gone through, where they stand in another order than that of their values.
-const MOST_ROUNDS: usize = 16;
 
 /// The inputs of an operator that say how large its output is.
 fn sizes(operator: &str) -> &'static [usize] {
@@ -30,20 +27,17 @@ fn sizes(operator: &str) -> &'static [usize] {
 /// # Errors
 /// [`ErrorKind::Unsupported`] for the first operator that takes a size from there.
 pub(crate) fn check<'a>(nodes: &[Node<'a>], inputs: impl IntoIterator<Item = &'a str>) -> Result<()> {
-    let mut told: HashSet<&str> = inputs.into_iter().collect();
-    for _ in 0..MOST_ROUNDS {
-        let before = told.len();
-        for node in nodes {
-            // What these give depends on extents alone, which whoever loads the model asks for.
-            if !matches!(node.operator, "Shape" | "Size")
-                && node.inputs.iter().any(|name| told.contains(name))
-            {
-                told.extend(node.outputs.iter().copied());
-            }
-        }
-        if told.len() == before {
-            break;
-        }
+    let mut readers: HashMap<&str, Vec<&Node<'_>>> = HashMap::new();
+    // What these give depends on extents alone, which whoever loads the model asks for.
+    for node in nodes.iter().filter(|node| !matches!(node.operator, "Shape" | "Size")) {
+        node.inputs.iter().for_each(|name| readers.entry(name).or_default().push(node));
+    }
+    // Each value is followed once, in whatever order the operators stand.
+    let mut next: Vec<&str> = inputs.into_iter().collect();
+    let mut told: HashSet<&str> = next.iter().copied().collect();
+    while let Some(name) = next.pop() {
+        let outputs = readers.remove(name).into_iter().flatten().flat_map(|node| &node.outputs);
+        next.extend(outputs.copied().filter(|output| told.insert(output)));
     }
     for node in nodes {
         let mut names = sizes(node.operator).iter().filter_map(|i| node.inputs.get(*i));
@@ -78,6 +72,13 @@ mod tests {
             [node("Cast", &["x"], "a"), node("Concat", &["one", "a"], "b"), node("Expand", &["x", "b"], "y")];
         refused(&way, "Expand");
         refused(&way.into_iter().rev().collect::<Vec<_>>(), "Expand");
+        let names: Vec<String> = (0..100).map(|i| format!("v{i}")).collect();
+        let mut long: Vec<_> = names.windows(2).map(|two| node("Neg", &[&two[0]], &two[1])).collect();
+        long.push(node("Tile", &["x", "v99"], "y"));
+        long.insert(0, node("Cast", &["size"], "v0"));
+        refused(&long, "Tile");
+        long.reverse();
+        refused(&long, "Tile");
         refused(&[node("Range", &["zero", "size", "one"], "y")], "Range");
         refused(&[node("Resize", &["x", "", "", "size"], "y")], "Resize");
         refused(&[node("Loop", &["size", "on", "x"], "y")], "Loop");

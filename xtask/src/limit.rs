@@ -74,13 +74,18 @@ impl Running {
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
+    use std::io::{PipeWriter, Read};
+    use std::process::Stdio;
+
     use super::*;
 
-    fn run(script: &str, most: Option<Duration>) -> (bool, Result<()>) {
+    fn run(script: &str, most: Option<Duration>, out: Option<PipeWriter>) -> (bool, Result<()>) {
         let mut command = Command::new("sh");
-        command.args(["-c", script]);
+        command.args(["-c", script]).stdout(out.map_or_else(Stdio::null, Stdio::from));
         let limit = Limit::of(&mut command, most);
         let mut child = command.spawn().unwrap();
+        // It holds an end of the pipe.
+        drop(command);
         let limit = limit.start(&child);
         let status = child.wait().unwrap();
         (status.success(), limit.end("a call"))
@@ -88,15 +93,20 @@ mod tests {
 
     #[test]
     fn a_call_that_hangs_is_ended_with_what_it_started() {
-        let (ended_well, said) = run("sleep 1000 & wait", Some(Duration::from_millis(300)));
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let (tell, told) = channel();
+        thread::spawn(move || tell.send(reader.read_to_end(&mut Vec::new())));
+        let (ended_well, said) = run("sleep 1000 & wait", Some(Duration::from_millis(300)), Some(writer));
         assert!(!ended_well);
+        // The pipe ends once nobody is left who could write.
+        assert!(told.recv_timeout(Duration::from_secs(60)).is_ok(), "what it started lives on");
         assert!(said.unwrap_err().to_string().starts_with("`a call` had not ended after 0 minutes"));
     }
 
     #[test]
     fn a_call_that_ends_is_left_alone() {
         for most in [None, Some(Duration::from_secs(600))] {
-            let (ended_well, said) = run("exit 0", most);
+            let (ended_well, said) = run("exit 0", most, None);
             assert!(ended_well && said.is_ok(), "{said:?}");
         }
     }
