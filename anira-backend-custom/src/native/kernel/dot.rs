@@ -41,25 +41,29 @@ pub(crate) fn pack(weights: &[f32], outputs: usize, inputs: usize, taps: usize, 
 impl Dot<'_> {
     /// Does it. Wait-free.
     pub(crate) fn run(self, cpu: Cpu) {
-        if cpu.has_tiles() { cpu.run_tiled(Tiles::<TILE>(self)) } else { cpu.run(Tiles::<1>(self)) }
+        match (cpu.has_tiles(), self.outputs) {
+            (true, 1) => cpu.run_tiled(Tiles::<TILE, 1>(self)),
+            (true, _) => cpu.run_tiled(Tiles::<TILE, MOST>(self)),
+            (false, _) => cpu.run(Tiles::<1, MOST>(self)),
+        }
     }
 }
 
-/// So many moments side by side.
-struct Tiles<'a, const T: usize>(Dot<'a>);
+/// `T` moments side by side, of at most `O` outputs.
+struct Tiles<'a, const T: usize, const O: usize>(Dot<'a>);
 
-impl<const T: usize> Task for Tiles<'_, T> {
+impl<const T: usize, const O: usize> Task for Tiles<'_, T, O> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(mut self, l: L) {
         let mut t = 0;
         while t + T <= self.0.rows {
-            self.0.tile::<L, T>(l, t);
+            self.0.tile::<L, T, O>(l, t);
             t += T;
         }
         while t < self.0.rows {
-            self.0.tile::<L, 1>(l, t);
+            self.0.tile::<L, 1, O>(l, t);
             t += 1;
         }
     }
@@ -67,11 +71,11 @@ impl<const T: usize> Task for Tiles<'_, T> {
 
 impl Dot<'_> {
     #[inline(always)]
-    fn tile<L: Lanes, const T: usize>(&mut self, l: L, t: usize) {
+    fn tile<L: Lanes, const T: usize, const O: usize>(&mut self, l: L, t: usize) {
         let vectors_in = self.x_width / WIDTH;
-        let mut sums = [[0.0; MOST]; T];
+        let mut sums = [[0.0; O]; T];
         let mut weights = vectors(self.weights).iter();
-        for o in 0..self.outputs.min(MOST) {
+        for o in 0..self.outputs.min(O) {
             let mut acc = [l.splat(0.0); T];
             for k in 0..self.reach.taps {
                 let start = self.reach.row(t, k);
@@ -100,7 +104,19 @@ impl Dot<'_> {
         for (j, sums) in sums.iter().enumerate() {
             let Some(out) = vectors_mut(self.out).get_mut(t + j) else { return };
             let before = if self.accumulate { l.load(out) } else { l.splat(0.0) };
-            l.store(l.add(l.add(before, l.load(bias)), l.load(sums)), out);
+            l.store(l.add(l.add(before, l.load(bias)), few(l, sums)), out);
         }
+    }
+}
+
+/// At most eight numbers as a vector, with zeros behind them.
+#[inline(always)]
+fn few<L: Lanes, const O: usize>(l: L, numbers: &[f32; O]) -> L::V {
+    match numbers.as_slice() {
+        [only] => l.only(*only),
+        many => match many.first_chunk() {
+            Some(many) => l.load(many),
+            None => l.splat(0.0),
+        },
     }
 }

@@ -1,11 +1,11 @@
 //! LSTM and GRU, moment by moment.
 //!
-//! Eight units are a group: their gates lie side by side, one vector each, so that a group's new state is made without a detour
-//! through memory. Rows that end in a sigmoid are scaled by one half beforehand, and it is made of a tangent.
+//! Eight units are a group: one vector for each gate. A pass takes up to three groups, so that a new state is made of sums without a
+//! detour through memory. Rows that end in a sigmoid are scaled by one half beforehand, and it is made of a tangent.
 
 use std::marker::PhantomData;
 
-use super::super::lanes::{Cpu, Lanes, Task, WIDTH, tanhs};
+use super::super::lanes::{Cpu, Lanes, Task, WIDTH, tanhs, tanhs_soon};
 use super::{padded, passes, vectors, vectors_mut};
 
 /// Gates of an LSTM: input, forget, cell, output.
@@ -40,19 +40,31 @@ pub(crate) fn grouped(
     all
 }
 
-/// Lays [grouped] weights out: by pass, input and then state, gate row.
+/// Gates whose sums are made together, in the order of the weights. A GRU's reset gate comes first: what it lets through is the
+/// longest way to the new state, and the other sums are made meanwhile.
+fn parts(gates: usize) -> &'static [&'static [usize]] {
+    if gates == LSTM { &[&[0, 1, 2, 3]] } else { &[&[0], &[1, 2]] }
+}
+
+/// Lays [grouped] weights out: by pass, part, input and then state, gate, group.
 pub(crate) fn pack(own: &[f32], state: &[f32], hidden: usize, gates: usize, cpu: Cpu) -> Vec<f32> {
     let (rows, mut first) = (padded(hidden) * gates, 0);
     let mut packed = Vec::with_capacity(own.len() + state.len());
     for groups in passes(padded(hidden) / WIDTH, most(cpu)) {
-        let end = first + groups * gates * WIDTH;
-        for weights in [own, state] {
-            let width = weights.len() / rows;
-            for at in 0..width {
-                packed.extend((first..end).map(|row| weights[row * width + at]));
+        for part in parts(gates) {
+            for weights in [own, state] {
+                let width = weights.len() / rows;
+                for at in 0..width {
+                    for (gate, group) in
+                        part.iter().flat_map(|gate| (0..groups).map(move |group| (gate, group)))
+                    {
+                        let row = first + (group * gates + gate) * WIDTH;
+                        packed.extend((row..row + WIDTH).map(|row| weights[row * width + at]));
+                    }
+                }
             }
         }
-        first = end;
+        first += groups * gates * WIDTH;
     }
     packed
 }
@@ -95,23 +107,37 @@ impl Cell<'_> {
 /// Sums of a group.
 const SUMS: usize = 4;
 
-/// One moment of `C` groups.
-struct Moment<'a> {
-    bias: &'a [[f32; WIDTH]],
+/// A vector for each of `C` groups.
+type Row<const C: usize> = [[f32; WIDTH]; C];
+
+/// Sums of `G` gates of as many groups.
+type Sums<V, const G: usize, const C: usize> = [[V; C]; G];
+
+/// What the sums of a pass start from.
+type Start<const C: usize> = [[[f32; WIDTH]; SUMS]; C];
+
+/// One moment of a pass.
+struct Moment<'a, const C: usize> {
     x: &'a [f32],
-    own: &'a [[f32; WIDTH]],
     /// The whole state before, and that of these groups.
     h: &'a [f32],
-    weights: &'a [[f32; WIDTH]],
-    before: &'a [[f32; WIDTH]],
-    c: &'a mut [[f32; WIDTH]],
-    out: &'a mut [[f32; WIDTH]],
+    before: &'a Row<C>,
+    /// The state of an LSTM's cells.
+    c: Option<&'a mut Row<C>>,
+    out: &'a mut Row<C>,
 }
 
 /// What an LSTM and a GRU do each in their own way.
 trait Kind {
     const GATES: usize;
-    fn moment<L: Lanes, const C: usize>(l: L, moment: Moment<'_>);
+
+    /// Does it and gives the weights that are left: those of the next pass.
+    fn moment<'a, L: Lanes, const C: usize>(
+        l: L,
+        weights: &'a [Row<C>],
+        bias: &Start<C>,
+        moment: Moment<'_, C>,
+    ) -> Option<&'a [Row<C>]>;
 }
 
 struct Lstm;
@@ -124,122 +150,227 @@ struct Moments<'a, K> {
     kind: PhantomData<K>,
 }
 
+/// All passes of `C` groups.
+struct Passes<'a, const C: usize> {
+    weights: &'a [Row<C>],
+    bias: &'a [Start<C>],
+    c: &'a mut [Row<C>],
+}
+
+/// What no pass has taken yet.
+struct Untaken<'a> {
+    weights: &'a [[f32; WIDTH]],
+    bias: &'a [[[f32; WIDTH]; SUMS]],
+    c: &'a mut [[f32; WIDTH]],
+}
+
+impl<'a> Untaken<'a> {
+    /// The next passes, of `rows` weights for each unit.
+    fn take<const C: usize>(&mut self, passes: usize, rows: usize) -> Option<Passes<'a, C>> {
+        let groups = passes * C;
+        let (weights, bias, c);
+        (weights, self.weights) = self.weights.split_at_checked(groups * rows)?;
+        (bias, self.bias) = self.bias.split_at_checked(groups)?;
+        // A GRU has no cells.
+        let cells = groups.min(self.c.len());
+        (c, self.c) = std::mem::take(&mut self.c).split_at_mut_checked(cells)?;
+        Some(Passes { weights: weights.as_chunks().0, bias: bias.as_chunks().0, c: c.as_chunks_mut().0 })
+    }
+}
+
+impl<const C: usize> Passes<'_, C> {
+    /// One moment of them, which take their groups from `before` and `out`.
+    #[inline(always)]
+    fn moment<K: Kind, L: Lanes>(
+        &mut self,
+        l: L,
+        (x, h): (&[f32], &[f32]),
+        before: &mut &[[f32; WIDTH]],
+        out: &mut &mut [[f32; WIDTH]],
+    ) -> Option<()> {
+        let (mut weights, mut cells) = (self.weights, self.c.iter_mut());
+        for bias in self.bias {
+            let (own, rest) = before.split_first_chunk()?;
+            let (to, more) = std::mem::take(out).split_first_chunk_mut()?;
+            (*before, *out) = (rest, more);
+            let moment = Moment { x, h, before: own, c: cells.next(), out: to };
+            weights = K::moment(l, weights, bias, moment)?;
+        }
+        Some(())
+    }
+}
+
+impl<K: Kind> Moments<'_, K> {
+    /// Layers of one pass: most of them, and half as much to count as where passes of several sizes follow each other.
+    #[inline(always)]
+    fn single<L: Lanes, const C: usize>(self, l: L, mut untaken: Untaken<'_>) -> Option<()> {
+        let Cell { x, x_width, inputs, hidden, h, out, .. } = self.cell;
+        let pass = untaken.take::<C>(1, (inputs + hidden) * K::GATES)?;
+        let (bias, mut before) = (pass.bias.first()?, vectors(h).first_chunk()?);
+        for (x, out) in x.chunks_exact(x_width.max(1)).zip(vectors_mut(out).as_chunks_mut::<C>().0) {
+            let (x, h) = (x.get(..inputs)?, before.as_flattened().get(..hidden)?);
+            let moment = Moment { x, h, before, c: pass.c.first_mut(), out };
+            K::moment(l, pass.weights, bias, moment)?;
+            before = out;
+        }
+        Some(())
+    }
+
+    #[inline(always)]
+    fn several<L: Lanes>(self, l: L, mut untaken: Untaken<'_>) -> Option<()> {
+        let Cell { x, x_width, inputs, hidden, mut h, out, .. } = self.cell;
+        let width = h.len().max(WIDTH);
+        let rows = (inputs + hidden) * K::GATES;
+        let groups = width / WIDTH;
+        let count = groups.div_ceil(self.most.max(1)).max(1);
+        let (least, more) = (groups / count, groups % count);
+        let of = |size| match size {
+            size if size == least => count - more,
+            size if size == least + 1 => more,
+            _ => 0,
+        };
+        let (mut threes, mut twos) = (untaken.take::<3>(of(3), rows)?, untaken.take::<2>(of(2), rows)?);
+        let mut ones = untaken.take::<1>(of(1), rows)?;
+        for (x, out) in x.chunks_exact(x_width.max(1)).zip(out.chunks_exact_mut(width)) {
+            let heard = (x.get(..inputs)?, h.get(..hidden)?);
+            let (mut before, mut to) = (vectors(h), vectors_mut(out));
+            threes.moment::<K, L>(l, heard, &mut before, &mut to)?;
+            twos.moment::<K, L>(l, heard, &mut before, &mut to)?;
+            ones.moment::<K, L>(l, heard, &mut before, &mut to)?;
+            h = out;
+        }
+        Some(())
+    }
+}
+
 impl<K: Kind> Task for Moments<'_, K> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, l: L) {
-        let Cell { x, x_width, inputs, weights, bias, hidden, mut h, c, out } = self.cell;
-        let (width, weights) = (h.len().max(WIDTH), vectors(weights));
-        let (bias, c) = (vectors(bias), vectors_mut(c));
-        let all = passes(width / WIDTH, self.most);
-        for (x, out) in x.chunks_exact(x_width.max(1)).zip(out.chunks_exact_mut(width)) {
-            let (Some(x), Some(state)) = (x.get(..inputs), h.get(..hidden)) else { return };
-            let (before, rows) = (vectors(h), vectors_mut(out));
-            let (mut first, mut taken) = (0, 0);
-            for groups in all.clone() {
-                let (end, gates) = (first + groups, groups * K::GATES);
-                let (middle, last) = (taken + gates * inputs, taken + gates * (inputs + hidden));
-                let moment = Moment {
-                    bias: bias.get(first * SUMS..end * SUMS).unwrap_or_default(),
-                    x,
-                    own: weights.get(taken..middle).unwrap_or_default(),
-                    h: state,
-                    weights: weights.get(middle..last).unwrap_or_default(),
-                    before: before.get(first..end).unwrap_or_default(),
-                    c: c.get_mut(first..end).unwrap_or_default(),
-                    out: rows.get_mut(first..end).unwrap_or_default(),
-                };
-                match groups {
-                    1 => K::moment::<L, 1>(l, moment),
-                    2 => K::moment::<L, 2>(l, moment),
-                    _ => K::moment::<L, 3>(l, moment),
-                }
-                (first, taken) = (end, last);
-            }
-            h = out;
-        }
+    fn run<L: Lanes>(mut self, l: L) {
+        let bias = vectors(self.cell.bias).as_chunks().0;
+        let c = vectors_mut(std::mem::take(&mut self.cell.c));
+        let untaken = Untaken { weights: vectors(self.cell.weights), bias, c };
+        // Layouts are whole: nothing is missing.
+        let _ = match self.cell.h.len() / WIDTH {
+            3 if self.most >= 3 => self.single::<L, 3>(l, untaken),
+            2 if self.most >= 2 => self.single::<L, 2>(l, untaken),
+            1 => self.single::<L, 1>(l, untaken),
+            _ => self.several(l, untaken),
+        };
     }
 }
 
-/// `sums + weights · x`, for `C` groups of `G` gates: the sums of the gates with these places.
+/// `sums + weights · (x, h)` for `G` gates of `C` groups, and the weights that are left. Few sums would wait for themselves: they
+/// are made in `S` parts, one, two or four.
 #[inline(always)]
-fn product<L: Lanes, const G: usize, const C: usize>(
+fn product<'a, L: Lanes, const G: usize, const C: usize, const S: usize>(
     l: L,
-    sums: &mut [[L::V; SUMS]; C],
-    places: [usize; G],
-    x: &[f32],
-    weights: &[[f32; WIDTH]],
-) {
-    let (mut weights, _) = weights.as_chunks::<G>().0.as_chunks::<C>();
-    let mut x = x;
-    // Few sums would wait for themselves: every second product has sums of its own.
-    if C * G <= 6 {
-        let mut others = [[l.splat(0.0); SUMS]; C];
-        let ((pairs, last), (of_pairs, of_last)) = (x.as_chunks::<2>(), weights.as_chunks::<2>());
-        for ([x, other], [own, of_other]) in pairs.iter().zip(of_pairs) {
-            add::<L, G, C>(l, sums, places, *x, own);
-            add::<L, G, C>(l, &mut others, places, *other, of_other);
-        }
-        for (sums, others) in sums.iter_mut().zip(&others) {
-            for (sum, other) in sums.iter_mut().zip(others) {
-                *sum = l.add(*sum, *other);
-            }
-        }
-        (x, weights) = (last, of_last);
+    sums: Sums<L::V, G, C>,
+    (x, h): (&[f32], &[f32]),
+    weights: &'a [Row<C>],
+) -> Option<(Sums<L::V, G, C>, &'a [Row<C>])> {
+    let (own, rest) = weights.split_at_checked(x.len() * G)?;
+    let (state, rest) = rest.split_at_checked(h.len() * G)?;
+    let mut parts = [[[l.splat(0.0); C]; G]; S];
+    *parts.first_mut()? = sums;
+    for (x, own) in x.iter().zip(own.as_chunks().0) {
+        add(l, parts.first_mut()?, *x, own);
     }
-    for (x, weights) in x.iter().zip(weights) {
-        add::<L, G, C>(l, sums, places, *x, weights);
+    let ((fours, h), (of_fours, state)) = (h.as_chunks(), state.as_chunks().0.as_chunks());
+    for ([h0, h1, h2, h3], [w0, w1, w2, w3]) in fours.iter().zip(of_fours) {
+        add(l, parts.get_mut(0)?, *h0, w0);
+        add(l, parts.get_mut(1 % S)?, *h1, w1);
+        add(l, parts.get_mut(2 % S)?, *h2, w2);
+        add(l, parts.get_mut(3 % S)?, *h3, w3);
     }
+    for (h, state) in h.iter().zip(state) {
+        add(l, parts.first_mut()?, *h, state);
+    }
+    if S == 4 {
+        let (left, right) = parts.split_at_mut_checked(2)?;
+        for (left, right) in left.iter_mut().zip(right) {
+            merge(l, left, right);
+        }
+    }
+    if S > 1 {
+        let [left, right, ..] = parts.get_mut(..2)? else { return None };
+        merge(l, left, right);
+    }
+    Some((*parts.first()?, rest))
 }
 
 /// One product for each of these sums.
 #[inline(always)]
 fn add<L: Lanes, const G: usize, const C: usize>(
     l: L,
-    sums: &mut [[L::V; SUMS]; C],
-    places: [usize; G],
+    sums: &mut Sums<L::V, G, C>,
     x: f32,
-    weights: &[[[f32; WIDTH]; G]; C],
+    weights: &[Row<C>; G],
 ) {
     let x = l.splat(x);
     for (sums, weights) in sums.iter_mut().zip(weights) {
-        for (place, weights) in places.iter().zip(weights) {
-            if let Some(sum) = sums.get_mut(*place) {
-                *sum = l.fma(x, l.load(weights), *sum);
-            }
+        for (sum, weights) in sums.iter_mut().zip(weights) {
+            *sum = l.fma(x, l.load(weights), *sum);
         }
     }
 }
 
-/// What the sums start from.
+/// The sum of two parts.
 #[inline(always)]
-fn start<L: Lanes, const C: usize>(l: L, bias: &[[f32; WIDTH]]) -> Option<[[L::V; SUMS]; C]> {
-    let bias = bias.as_chunks::<SUMS>().0.first_chunk::<C>()?;
-    let mut sums = [[l.splat(0.0); SUMS]; C];
-    for (sums, bias) in sums.iter_mut().zip(bias) {
-        for (sum, bias) in sums.iter_mut().zip(bias) {
-            *sum = l.load(bias);
+fn merge<L: Lanes, const G: usize, const C: usize>(
+    l: L,
+    left: &mut Sums<L::V, G, C>,
+    right: &Sums<L::V, G, C>,
+) {
+    for (left, right) in left.iter_mut().zip(right) {
+        for (left, right) in left.iter_mut().zip(right) {
+            *left = l.add(*left, *right);
         }
     }
-    Some(sums)
+}
+
+/// What the sums of the gates with these places start from.
+#[inline(always)]
+fn start<L: Lanes, const G: usize, const C: usize>(
+    l: L,
+    bias: &Start<C>,
+    places: [usize; G],
+) -> Sums<L::V, G, C> {
+    let mut sums = [[l.splat(0.0); C]; G];
+    for (sums, place) in sums.iter_mut().zip(places) {
+        for (sum, bias) in sums.iter_mut().zip(bias) {
+            if let Some(bias) = bias.get(place) {
+                *sum = l.load(bias);
+            }
+        }
+    }
+    sums
 }
 
 impl Kind for Lstm {
     const GATES: usize = LSTM;
 
     #[inline(always)]
-    fn moment<L: Lanes, const C: usize>(l: L, moment: Moment<'_>) {
-        let Some(mut sums) = start::<L, C>(l, moment.bias) else { return };
-        product(l, &mut sums, [0, 1, 2, 3], moment.x, moment.own);
-        product(l, &mut sums, [0, 1, 2, 3], moment.h, moment.weights);
-        let Some(c) = moment.c.first_chunk_mut::<C>() else { return };
-        let Some(out) = moment.out.first_chunk_mut::<C>() else { return };
+    fn moment<'a, L: Lanes, const C: usize>(
+        l: L,
+        weights: &'a [Row<C>],
+        bias: &Start<C>,
+        moment: Moment<'_, C>,
+    ) -> Option<&'a [Row<C>]> {
+        let Moment { x, h, c, out, .. } = moment;
+        let sums = start(l, bias, [0, 1, 2, 3]);
+        let ([i, f, g, o], rest) = match C {
+            1 => product::<L, 4, C, 2>(l, sums, (x, h), weights)?,
+            _ => product::<L, 4, C, 1>(l, sums, (x, h), weights)?,
+        };
         let half = l.splat(0.5);
-        // Tangents side by side: one waits while another is computed.
         let (mut cells, mut opened) = ([half; C], [half; C]);
-        for (((sums, c), cell), open) in sums.iter().zip(c).zip(&mut cells).zip(&mut opened) {
-            let [i, f, g, o] = tanhs(l, *sums);
+        let gates = i.iter().zip(&f).zip(&g).zip(&o);
+        for ((gates, c), (cell, open)) in gates.zip(c?).zip(cells.iter_mut().zip(&mut opened)) {
+            let (((i, f), g), o) = gates;
+            // Tangents side by side: one waits while another is computed.
+            let [i, f, g, o] = tanhs(l, [*i, *f, *g, *o]);
             let (i, f) = (l.fma(i, half, half), l.fma(f, half, half));
             *cell = l.fma(f, l.load(c), l.mul(i, g));
             *open = l.fma(o, half, half);
@@ -248,6 +379,7 @@ impl Kind for Lstm {
         for ((cell, open), out) in tanhs(l, cells).iter().zip(&opened).zip(out) {
             l.store(l.mul(*open, *cell), out);
         }
+        Some(rest)
     }
 }
 
@@ -255,23 +387,39 @@ impl Kind for Gru {
     const GATES: usize = GRU;
 
     #[inline(always)]
-    fn moment<L: Lanes, const C: usize>(l: L, moment: Moment<'_>) {
-        let Some(mut sums) = start::<L, C>(l, moment.bias) else { return };
-        product(l, &mut sums, [0, 1, 2], moment.x, moment.own);
-        product(l, &mut sums, [0, 1, 3], moment.h, moment.weights);
-        let Some(before) = moment.before.first_chunk::<C>() else { return };
-        let Some(out) = moment.out.first_chunk_mut::<C>() else { return };
-        let half = l.splat(0.5);
-        let (mut news, mut kept) = ([half; C], [half; C]);
-        for ((sums, new), keep) in sums.iter().zip(&mut news).zip(&mut kept) {
-            let [r, z, input, state] = *sums;
-            let [r, z] = tanhs(l, [r, z]);
-            *new = l.fma(l.fma(r, half, half), state, input);
-            *keep = l.fma(z, half, half);
+    fn moment<'a, L: Lanes, const C: usize>(
+        l: L,
+        weights: &'a [Row<C>],
+        bias: &Start<C>,
+        moment: Moment<'_, C>,
+    ) -> Option<&'a [Row<C>]> {
+        let Moment { x, h, before, out, .. } = moment;
+        let (half, one) = (l.splat(0.5), l.splat(1.0));
+        let ([r], rest) = product::<L, 1, C, 4>(l, start(l, bias, [0]), (x, h), weights)?;
+        let mut resets = tanhs_soon(l, r);
+        for r in &mut resets {
+            *r = l.pin(*r);
         }
-        let states = before.iter().zip(out);
-        for ((new, keep), (before, out)) in tanhs(l, news).iter().zip(&kept).zip(states) {
-            l.store(l.fma(*keep, l.sub(l.load(before), *new), *new), out);
+        // The update, and the new state as the input has it; then as the state has it.
+        let [z, mut news, s] = start(l, bias, [1, 2, 3]);
+        let ([z, inputs], rest) = {
+            let (own, rest) = rest.split_at_checked(x.len() * 2)?;
+            let (sums, _) = product::<L, 2, C, 1>(l, [z, news], (x, &[]), own)?;
+            (sums, rest)
+        };
+        let ([z, s], rest) = match C {
+            3 => product::<L, 2, C, 1>(l, [z, s], (&[], h), rest)?,
+            _ => product::<L, 2, C, 2>(l, [z, s], (&[], h), rest)?,
+        };
+        let updates = tanhs(l, z);
+        for (((new, input), r), s) in news.iter_mut().zip(&inputs).zip(&resets).zip(&s) {
+            let s = l.mul(*s, half);
+            *new = l.fma(*r, s, l.add(s, *input));
         }
+        for (((new, z), before), out) in tanhs_soon(l, news).iter().zip(&updates).zip(before).zip(out) {
+            let keep = l.fma(*z, half, half);
+            l.store(l.fma(l.sub(one, keep), *new, l.mul(keep, l.load(before))), out);
+        }
+        Some(rest)
     }
 }

@@ -1,6 +1,7 @@
 //! AVX2 with FMA.
 #![allow(unsafe_code, reason = "calls the processor's own instructions, after asking whether it has them")]
 
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 use super::{Lanes, Task, WIDTH};
@@ -35,6 +36,12 @@ impl Lanes for Avx2 {
     fn splat(self, x: f32) -> __m256 {
         // SAFETY: `self` proves that the processor has AVX2.
         unsafe { _mm256_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    fn only(self, x: f32) -> __m256 {
+        // SAFETY: `self` proves that the processor has AVX2.
+        unsafe { _mm256_zextps128_ps256(_mm_set_ss(x)) }
     }
 
     #[inline(always)]
@@ -89,6 +96,19 @@ impl Lanes for Avx2 {
     fn fma(self, a: __m256, b: __m256, c: __m256) -> __m256 {
         // SAFETY: `self` proves that the processor has FMA.
         unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn pin(self, v: __m256) -> __m256 {
+        #[inline]
+        #[target_feature(enable = "avx")]
+        fn pin(mut v: __m256) -> __m256 {
+            // SAFETY: no instruction at all; the register is given back as it was.
+            unsafe { asm!("/* {0} */", inout(ymm_reg) v, options(nomem, nostack, preserves_flags)) };
+            v
+        }
+        // SAFETY: `self` proves that the processor has AVX2.
+        unsafe { pin(v) }
     }
 
     #[inline(always)]

@@ -9,7 +9,7 @@ mod math;
 mod neon;
 mod portable;
 
-pub(crate) use math::{sigmoid, tanh, tanhs};
+pub(crate) use math::{sigmoid, tanh, tanhs, tanhs_soon};
 pub(crate) use portable::Portable;
 
 /// How many floats one vector holds.
@@ -23,6 +23,8 @@ pub(crate) trait Lanes: Copy {
     type V: Copy;
 
     fn splat(self, x: f32) -> Self::V;
+    /// This number, then zeros.
+    fn only(self, x: f32) -> Self::V;
     fn load(self, from: &[f32; WIDTH]) -> Self::V;
     fn store(self, v: Self::V, to: &mut [f32; WIDTH]);
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
@@ -35,6 +37,9 @@ pub(crate) trait Lanes: Copy {
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`, rounded once where the processor can.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// The same, but computed here and not where it is needed: a compiler moves work past the loop in which it would have been done
+    /// for nothing.
+    fn pin(self, v: Self::V) -> Self::V;
     /// The sum of all eight, always in the same order.
     fn sum(self, v: Self::V) -> f32;
 }

@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "calls the processor's own instructions")]
 
 use std::arch::aarch64::*;
+use std::arch::asm;
 
 use super::{Lanes, WIDTH};
 
@@ -30,6 +31,12 @@ impl Lanes for Neon {
     fn splat(self, x: f32) -> Self::V {
         // SAFETY: NEON is part of every aarch64 target that this module is compiled for.
         unsafe { (vdupq_n_f32(x), vdupq_n_f32(x)) }
+    }
+
+    #[inline(always)]
+    fn only(self, x: f32) -> Self::V {
+        // SAFETY: NEON is part of every aarch64 target that this module is compiled for.
+        unsafe { (vsetq_lane_f32::<0>(x, vdupq_n_f32(0.0)), vdupq_n_f32(0.0)) }
     }
 
     #[inline(always)]
@@ -84,6 +91,15 @@ impl Lanes for Neon {
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
         // SAFETY: NEON is part of every aarch64 target that this module is compiled for.
         unsafe { (vfmaq_f32(c.0, a.0, b.0), vfmaq_f32(c.1, a.1, b.1)) }
+    }
+
+    #[inline(always)]
+    fn pin(self, (mut a, mut b): Self::V) -> Self::V {
+        // SAFETY: no instruction at all; the registers are given back as they were.
+        unsafe {
+            asm!("/* {0:v} {1:v} */", inout(vreg) a, inout(vreg) b, options(nomem, nostack, preserves_flags))
+        };
+        (a, b)
     }
 
     #[inline(always)]

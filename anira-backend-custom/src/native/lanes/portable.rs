@@ -22,6 +22,11 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn only(self, x: f32) -> Self::V {
+        [x, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    }
+
+    #[inline(always)]
     fn load(self, from: &[f32; WIDTH]) -> Self::V {
         *from
     }
@@ -64,6 +69,11 @@ impl Lanes for Portable {
     #[inline(always)]
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
         self.add(self.mul(a, b), c)
+    }
+
+    #[inline(always)]
+    fn pin(self, v: Self::V) -> Self::V {
+        v
     }
 
     #[inline(always)]
