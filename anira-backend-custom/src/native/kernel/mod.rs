@@ -12,10 +12,16 @@ pub(crate) fn padded(channels: usize) -> usize {
     channels.next_multiple_of(WIDTH)
 }
 
-/// How vectors are dealt to passes of at most `most` each: as evenly as can be, the larger ones first.
-pub(crate) fn passes(vectors: usize, most: usize) -> impl Iterator<Item = usize> + Clone {
+/// How vectors are dealt to passes of at most `most` each, as evenly as can be: how many passes, what each has at least, and how
+/// many of the first have one more.
+pub(crate) fn dealt(vectors: usize, most: usize) -> (usize, usize, usize) {
     let count = vectors.div_ceil(most.max(1));
-    let (least, more) = (vectors / count.max(1), vectors % count.max(1));
+    (count, vectors / count.max(1), vectors % count.max(1))
+}
+
+/// The vectors of each pass, the larger ones first.
+pub(crate) fn passes(vectors: usize, most: usize) -> impl Iterator<Item = usize> + Clone {
+    let (count, least, more) = dealt(vectors, most);
     (0..count).map(move |i| least + usize::from(i < more))
 }
 

@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 
 use super::super::lanes::{Cpu, Lanes, Task, WIDTH, tanhs, tanhs_soon};
-use super::{padded, passes, vectors, vectors_mut};
+use super::{dealt, padded, passes, vectors, vectors_mut};
 
 /// Gates of an LSTM: input, forget, cell, output.
 pub(crate) const LSTM: usize = 4;
@@ -201,7 +201,7 @@ impl<const C: usize> Passes<'_, C> {
 }
 
 impl<K: Kind> Moments<'_, K> {
-    /// Layers of one pass: most of them, and half as much to count as where passes of several sizes follow each other.
+    /// Layers of a single pass, up to 24 units: there is nothing to keep but the moment's own places.
     #[inline(always)]
     fn single<L: Lanes, const C: usize>(self, l: L, mut untaken: Untaken<'_>) -> Option<()> {
         let Cell { x, x_width, inputs, hidden, h, out, .. } = self.cell;
@@ -216,18 +216,21 @@ impl<K: Kind> Moments<'_, K> {
         Some(())
     }
 
+    /// Layers of several passes, the larger ones first.
     #[inline(always)]
     fn several<L: Lanes>(self, l: L, mut untaken: Untaken<'_>) -> Option<()> {
         let Cell { x, x_width, inputs, hidden, mut h, out, .. } = self.cell;
         let width = h.len().max(WIDTH);
         let rows = (inputs + hidden) * K::GATES;
-        let groups = width / WIDTH;
-        let count = groups.div_ceil(self.most.max(1)).max(1);
-        let (least, more) = (groups / count, groups % count);
-        let of = |size| match size {
-            size if size == least => count - more,
-            size if size == least + 1 => more,
-            _ => 0,
+        let (count, least, more) = dealt(width / WIDTH, self.most);
+        let of = |size| {
+            if size == least {
+                count - more
+            } else if size == least + 1 {
+                more
+            } else {
+                0
+            }
         };
         let (mut threes, mut twos) = (untaken.take::<3>(of(3), rows)?, untaken.take::<2>(of(2), rows)?);
         let mut ones = untaken.take::<1>(of(1), rows)?;
