@@ -22,8 +22,8 @@ const OURS: &str = "native";
 /// The native engine beside rten and, where its library is, ONNX Runtime, all on one thread with flush-to-zero, in turns with a loop of
 /// nothing but multiply-adds; of each the least time counts.
 ///
-/// Networks of `models/`, and four that are made here with random weights: LSTM and GRU with a dense layer behind, and the
-/// standard WaveNet of Neural Amp Modeler, which the general engines have no files of. The general engines answer a convolution's whole
+/// Networks of `models/`, and some that are made here with random weights: LSTM and GRU with a dense layer behind, the
+/// standard WaveNet of Neural Amp Modeler, and two without biases, for small numbers, which the general engines have no files of. The general engines answer a convolution's whole
 /// window for every block, as they do in a session; the LSTM's state they keep.
 #[derive(Args)]
 pub(crate) struct Options {
