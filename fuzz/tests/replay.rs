@@ -1,17 +1,37 @@
-//! Every target on its saved inputs and on pseudo-random ones, the same at every run.
+//! Every target on its saved inputs, on these with faults, and on pseudo-random ones, the same at every run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anira_fuzz::replay;
 
-/// Runs `check` on the files in `seeds/<target>`.
-fn seeds(target: &str, check: fn(&[u8])) {
+/// The files in `seeds/<target>`.
+fn saved(target: &str) -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
     let files = replay::files(&directory).unwrap();
     assert!(!files.is_empty(), "no seeds in {}", directory.display());
-    for file in files {
+    files
+}
+
+/// Runs `check` on the files in `seeds/<target>`.
+fn seeds(target: &str, check: fn(&[u8])) {
+    for file in saved(target) {
         println!("{}", file.display());
         check(&std::fs::read(file).unwrap());
+    }
+}
+
+/// Runs `check` on `count` inputs that are one of those files, in turn, with a few bytes changed.
+fn faulty(target: &str, count: usize, check: fn(&[u8])) {
+    let files = saved(target);
+    let mut numbers = replay::numbers(1);
+    let mut next = || numbers.next().unwrap_or_default() as usize;
+    for (i, file) in files.iter().cycle().take(count).enumerate() {
+        println!("{i}: {}", file.display());
+        let mut data = std::fs::read(file).unwrap();
+        for _ in 0..1 + next() % 4 {
+            replay::change(&mut data, &mut next);
+        }
+        check(&data);
     }
 }
 
@@ -19,7 +39,8 @@ fn seeds(target: &str, check: fn(&[u8])) {
 fn random(count: usize, check: fn(&[u8])) {
     let mut numbers = replay::numbers(0);
     let mut next = || numbers.next().unwrap_or_default();
-    for _ in 0..count {
+    for i in 0..count {
+        println!("{i}");
         let length = next() as usize % 256;
         let data: Vec<u8> = (0..length).map(|_| next() as u8).collect();
         check(&data);
@@ -33,6 +54,11 @@ macro_rules! replayed {
             #[test]
             fn passes_its_saved_inputs() {
                 crate::seeds(stringify!($seeds), anira_fuzz::$target::check);
+            }
+
+            #[test]
+            fn passes_saved_inputs_with_faults() {
+                crate::faulty(stringify!($seeds), $count / 2, anira_fuzz::$target::check);
             }
 
             #[test]

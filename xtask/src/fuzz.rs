@@ -79,6 +79,11 @@ pub(crate) fn run(workspace: &Workspace, seconds: u64, only: &[String]) -> Resul
         }
         command.current_dir(&workspace.root).args(arguments(&here, target, seconds)).args([&corpus]);
         command.arg(here.join("seeds").join(seeds(target)));
+        // An engine starts from what the target of its files' reader has learnt, if that ran.
+        let learnt = here.join("corpus").join(seeds(target));
+        if learnt.is_dir() && learnt != corpus {
+            command.arg(learnt);
+        }
         let status = command.status().with_context(|| format!("{} could not be started", built.display()))?;
         if !status.success() {
             found.push(format!(
