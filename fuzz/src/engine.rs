@@ -16,11 +16,11 @@ const ROUNDS: usize = 3;
 /// What the reader that stands before an engine says of a file.
 type Reader = fn(&ModelSource) -> Result<Signature>;
 
-/// Loads a model, and checks what a backend promises of it.
+/// Loads a model, and checks what a backend promises of it. Gives whether it could be run, as often as this asks for.
 ///
 /// # Panics
 /// If a promise is broken.
-pub(crate) fn check(backend: &impl Backend, reader: Option<Reader>, file: Vec<u8>) {
+pub(crate) fn runs(backend: &impl Backend, reader: Option<Reader>, file: Vec<u8>) -> bool {
     let source = ModelSource::memory(file);
     let model = match quietly(|| backend.load(&source, &LoadRequest::new())) {
         Ok(model) => model,
@@ -29,33 +29,34 @@ pub(crate) fn check(backend: &impl Backend, reader: Option<Reader>, file: Vec<u8
     if let Some(reader) = reader {
         assert_eq!(reader(&source).as_ref(), Ok(model.signature()), "the engine's signature is the file's");
     }
-    if let Err(error) = engines(&model) {
-        use ErrorKind::{DType, Engine, Panicked, Shape, System};
-        refused(&error, &[Shape, DType, Engine, Panicked, System]);
-    }
+    use ErrorKind::{DType, Engine, Panicked, Shape, System};
+    engines(&model).unwrap_or_else(|error| refused(&error, &[Shape, DType, Engine, Panicked, System]))
 }
 
 /// Whatever a file holds, it is the file that is wrong, or the engine that lacks something; or it is one of these.
-fn refused(error: &Error, others: &[ErrorKind]) {
+fn refused(error: &Error, others: &[ErrorKind]) -> bool {
     let kind = error.kind();
     let right = matches!(kind, ErrorKind::Model | ErrorKind::Unsupported) || others.contains(&kind);
     assert!(right, "{kind}: {error}");
     assert!(!error.message().is_empty(), "no message: {error:?}");
+    false
 }
 
-/// Engines of one model answer the same: new, after a reset, asked for the shapes that the signature says, and in any order if they
-/// remember nothing.
+/// Engines of one model answer the same: new, after a reset, asked for the shapes of their outputs, and in any order if they remember
+/// nothing. `false` if the model was not run, for its inputs are many.
 ///
 /// # Errors
 /// The engine's own, with which all ends.
-fn engines(model: &impl Model) -> Result<()> {
+fn engines(model: &impl Model) -> Result<bool> {
     let signature = model.signature();
-    let Some(inputs) = signature.inputs.iter().map(shape).collect::<Option<Vec<_>>>() else { return Ok(()) };
+    let Some(inputs) = signature.inputs.iter().map(shape).collect::<Option<Vec<_>>>() else {
+        return Ok(false);
+    };
     let open = EngineRequest::new(inputs.clone(), vec![None; signature.outputs.len()]);
     let (mut engine, new) = engine(model, &open)?;
     // Some operators throw dice.
     if self::engine(model, &open)?.1 != new {
-        return Ok(());
+        return Ok(true);
     }
     quietly(|| engine.reset())?;
     let order =
@@ -63,15 +64,24 @@ fn engines(model: &impl Model) -> Result<()> {
     for round in order {
         assert_eq!(answer(&mut engine, signature, *round)?, new[*round], "run {round} after a reset");
     }
-    let known = |info: &TensorInfo| info.shape.iter().copied().collect::<Option<Vec<usize>>>();
-    let asked = EngineRequest::new(inputs, signature.outputs.iter().map(known).collect());
+    let outputs =
+        signature.outputs.iter().zip(&new[0]).map(|(info, given)| whole(info, given.0.view().len()));
+    let asked = EngineRequest::new(inputs, outputs.collect());
     let (_, given) = self::engine(model, &asked)?;
     assert_eq!(given, new, "asked for {:?}", asked.outputs);
     for (tensor, shape) in given[0].iter().zip(&asked.outputs) {
         let elements = shape.as_ref().map(|shape| shape.iter().product::<usize>());
         assert!(elements.is_none_or(|n| tensor.0.view().len() == n), "{shape:?}: {tensor:?}");
     }
-    Ok(())
+    Ok(true)
+}
+
+/// The extents of an output, if all are known but one at most, which follows from how many elements there are.
+fn whole(info: &TensorInfo, len: usize) -> Option<Vec<usize>> {
+    let others = info.shape.iter().flatten().product::<usize>();
+    let open = info.shape.iter().filter(|extent| extent.is_none()).count();
+    let rest = len.checked_div(others).filter(|rest| open == 0 || (open == 1 && rest * others == len))?;
+    Some(info.shape.iter().map(|extent| extent.unwrap_or(rest)).collect())
 }
 
 /// An engine, and what it answers first.
@@ -166,9 +176,16 @@ macro_rules! engines {
             /// # Panics
             /// If a promise of the backend is broken.
             pub fn check(data: &[u8]) {
-                if let Some(file) = $file(data) {
-                    super::check(&anira::backends::$backend, $reader, file);
-                }
+                runs(data);
+            }
+
+            /// The same, and whether the engine took it.
+            ///
+            /// # Panics
+            /// As `check`.
+            pub fn runs(data: &[u8]) -> bool {
+                let file: Option<Vec<u8>> = $file(data);
+                file.is_some_and(|file| super::runs(&anira::backends::$backend, $reader, file))
             }
         }
     )* };
