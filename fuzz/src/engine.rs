@@ -24,6 +24,10 @@ pub(crate) fn runs(backend: &impl Backend, reader: Option<Reader>, file: Vec<u8>
     let source = ModelSource::memory(file);
     let model = match quietly(|| backend.load(&source, &LoadRequest::new())) {
         Ok(model) => model,
+        // Which method of a module runs is an option, and a file may not have the usual one.
+        Err(error) if error.field() == Some("options.method") => {
+            return refused(&error, &[ErrorKind::Config]);
+        }
         Err(error) => return refused(&error, &[]),
     };
     if let Some(reader) = reader {
