@@ -118,7 +118,7 @@ mod runs_all_saved_models_but_these {
     #[cfg(feature = "litert")]
     #[test]
     fn litert() {
-        check("tflite_file", anira_fuzz::litert::runs, &["cut.tflite", "twins.tflite"]);
+        check("tflite_file", anira_fuzz::litert::runs, &["cut.tflite", "memory.tflite", "twins.tflite"]);
     }
 }
 

@@ -77,6 +77,12 @@ pub(crate) fn run(workspace: &Workspace, seconds: u64, only: &[String]) -> Resul
         if std::env::var_os("TMPDIR").is_none() && Path::new(MEMORY_FILES).is_dir() {
             command.env("TMPDIR", MEMORY_FILES);
         }
+        // Leaks of what is not ours are told by who allocated, and foreign libraries say that to the slow unwinder alone.
+        let leaks = here.join("leaks").join(format!("{target}.txt"));
+        if leaks.is_file() {
+            command.env("ASAN_OPTIONS", "fast_unwind_on_malloc=0:malloc_context_size=5");
+            command.env("LSAN_OPTIONS", format!("suppressions={}:print_suppressions=0", leaks.display()));
+        }
         command.current_dir(&workspace.root).args(arguments(&here, target, seconds)).args([&corpus]);
         command.arg(here.join("seeds").join(seeds(target)));
         // An engine starts from what the target of its files' reader has learnt, if that ran.
