@@ -97,13 +97,17 @@ mod runs_all_saved_models_but_these {
     #[cfg(feature = "torch")]
     #[test]
     fn torch() {
-        // Without weights of more than 8 KiB, with outputs that are no tensors, with inputs of shapes that the caller has to say.
+        // Without weights of more than 8 KiB, with outputs that are no tensors, with inputs of which the caller has to say more.
         let but = [
             "amp-lstm-2k.pt.bin",
             "cut-pickle.bin",
             "dict.pt.bin",
             "inside.pt.bin",
+            "no-forward.bin",
+            "numbers.pt.bin",
+            "pair.pt.bin",
             "states.pt.bin",
+            "types.pt.bin",
             "version-is-no-number.bin",
         ];
         check("torch_file", anira_fuzz::torch::runs, &but);
