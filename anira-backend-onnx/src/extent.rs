@@ -16,22 +16,12 @@ use crate::known::Known;
 /// Extents of which some may be open.
 type Extents = Vec<Option<i64>>;
 
-/// How often the operators are gone through, where they stand in another order than that of their values.
-const MOST_ROUNDS: usize = 16;
-
-/// Follows the values through the operators; `known` holds the weights and the inputs.
+/// Follows the values through the operators, which stand in the order of their values; `known` holds the weights and the inputs.
 ///
 /// # Errors
 /// [`ErrorKind::Model`] for the first operator that gives more elements than this crate allows, or is told a size beyond its bound.
-pub(crate) fn check<'a>(nodes: &[Node<'a>], known: &mut HashMap<&'a str, Known>) -> Result<()> {
-    for _ in 0..MOST_ROUNDS {
-        let before = known.len();
-        nodes.iter().try_for_each(|node| follow(node, known))?;
-        if known.len() == before {
-            break;
-        }
-    }
-    Ok(())
+pub(crate) fn check<'a>(nodes: &[&Node<'a>], known: &mut HashMap<&'a str, Known>) -> Result<()> {
+    nodes.iter().try_for_each(|node| follow(node, known))
 }
 
 fn follow<'a>(node: &Node<'a>, known: &mut HashMap<&'a str, Known>) -> Result<()> {

@@ -10,6 +10,7 @@ use anira_traits::{DType, Error, ErrorKind, Result, Signature, TensorInfo, shape
 use crate::extent;
 use crate::known::{Known, MOST_NUMBERS, floats};
 pub(crate) use crate::node::Node;
+use crate::node::{Body, in_order};
 use crate::protobuf::{Fields, Value};
 use crate::told;
 
@@ -44,7 +45,13 @@ pub(crate) fn read(bytes: &[u8], sizes: Told) -> Result<Signature> {
     for field in Fields::new(bytes) {
         match field? {
             // As in Protocol Buffers at large, the last one counts; all are checked.
-            (7, graph) => signature = Some(read_graph(graph.bytes()?, 0, sizes)?),
+            (7, graph) => {
+                let (own, body) = read_graph(graph.bytes()?, 0)?;
+                if sizes == Told::Refused {
+                    told::check(&body)?;
+                }
+                signature = Some(own);
+            }
             (8, _) => versioned = true,
             _ => {}
         }
@@ -64,27 +71,34 @@ pub(crate) fn read(bytes: &[u8], sizes: Told) -> Result<Signature> {
     Ok(signature)
 }
 
-fn read_graph(bytes: &[u8], depth: usize, sizes: Told) -> Result<Signature> {
+/// What a graph says of its inputs and outputs, if it is the outermost, and what is in it.
+fn read_graph(bytes: &[u8], depth: usize) -> Result<(Signature, Body<'_>)> {
     if depth > MAX_DEPTH {
         return Err(Error::new(ErrorKind::Model, format!("graphs within graphs deeper than {MAX_DEPTH}")));
     }
-    let mut signature = Signature::default();
-    let (mut weights, mut nodes) = (Vec::new(), Vec::new());
+    let (mut signature, mut body, mut weights) = (Signature::default(), Body::default(), Vec::new());
     for field in Fields::new(bytes) {
-        match field? {
-            (1, node) => nodes.push(read_node(node.bytes()?, depth)?),
-            (5, tensor) => weights.push((read_tensor(tensor.bytes()?)?, tensor.bytes()?)),
-            // Only the outermost graph has to say what its tensors are.
-            (11, value) if depth == 0 => signature.inputs.push(read_value(value.bytes()?)?),
-            (12, value) if depth == 0 => signature.outputs.push(read_value(value.bytes()?)?),
-            (11..=13, value) => check_value(value.bytes()?)?,
-            (15, _) => return Err(Error::new(ErrorKind::Unsupported, "sparse initializers")),
+        let (number, value) = field?;
+        match number {
+            1 => body.nodes.push(read_node(value.bytes()?, depth)?),
+            5 => weights.push((read_tensor(value.bytes()?)?, value.bytes()?)),
+            11 => body.inputs.push(check_value(value.bytes()?)?),
+            12 => body.outputs.push(check_value(value.bytes()?)?),
+            13 => drop(check_value(value.bytes()?)?),
+            15 => return Err(Error::new(ErrorKind::Unsupported, "sparse initializers")),
+            _ => {}
+        }
+        // Only the outermost graph has to say what its tensors are.
+        match number {
+            11 if depth == 0 => signature.inputs.push(read_value(value.bytes()?)?),
+            12 if depth == 0 => signature.outputs.push(read_value(value.bytes()?)?),
             _ => {}
         }
     }
     // Until IR version 3 weights were listed among the inputs, too.
     let listed: HashSet<&str> = weights.iter().map(|(name, _)| *name).collect();
     signature.inputs.retain(|input| !listed.contains(input.name.as_str()));
+    body.inputs.retain(|name| !listed.contains(name));
     let mut known = HashMap::new();
     for input in &signature.inputs {
         let extents = input.shape.iter().map(|d| d.map(|n| n as i64)).collect();
@@ -93,12 +107,9 @@ fn read_graph(bytes: &[u8], depth: usize, sizes: Told) -> Result<Signature> {
     for (name, tensor) in weights {
         known.insert(name, Known::weight(tensor)?);
     }
-    extent::check(&nodes, &mut known)?;
+    extent::check(&in_order(&body.nodes, |name| known.contains_key(name))?, &mut known)?;
     drop(known);
-    if sizes == Told::Refused {
-        told::check(&nodes, signature.inputs.iter().map(|input| input.name.as_str()))?;
-    }
-    Ok(signature)
+    Ok((signature, body))
 }
 
 fn read_node(bytes: &[u8], depth: usize) -> Result<Node<'_>> {
@@ -117,6 +128,7 @@ fn read_node(bytes: &[u8], depth: usize) -> Result<Node<'_>> {
             read_attribute(attribute, depth).map_err(|e| e.at(format!("operator {}", node.operator)))?;
         node.constant = attribute.tensor.filter(|_| node.operator == "Constant").or(node.constant);
         node.attributes.push((attribute.name, attribute.numbers));
+        node.bodies.extend(attribute.bodies);
     }
     Ok(node)
 }
@@ -126,6 +138,7 @@ struct Attribute<'a> {
     name: &'a str,
     tensor: Option<&'a [u8]>,
     numbers: Vec<f64>,
+    bodies: Vec<Body<'a>>,
 }
 
 /// Checks an attribute.
@@ -136,7 +149,7 @@ fn read_attribute(bytes: &[u8], depth: usize) -> Result<Attribute<'_>> {
             name = text.text()?;
         }
     }
-    let (mut tensor, mut numbers) = (None, Vec::new());
+    let (mut tensor, mut numbers, mut bodies) = (None, Vec::new(), Vec::new());
     for field in Fields::new(bytes) {
         match field? {
             (3 | 8, value) => value.ints(|n| {
@@ -153,11 +166,11 @@ fn read_attribute(bytes: &[u8], depth: usize) -> Result<Attribute<'_>> {
                 read_tensor(value.bytes()?)?;
                 tensor = Some(value.bytes()?);
             }
-            (6, graph) => drop(read_graph(graph.bytes()?, depth + 1, Told::Survived)?),
+            (6 | 11, graph) => bodies.push(read_graph(graph.bytes()?, depth + 1)?.1),
             _ => {}
         }
     }
-    Ok(Attribute { name, tensor, numbers })
+    Ok(Attribute { name, tensor, numbers, bodies })
 }
 
 fn check_size(name: &str, value: i64) -> Result<()> {
@@ -241,14 +254,17 @@ fn read_value(bytes: &[u8]) -> Result<TensorInfo> {
     Ok(TensorInfo::new(name, dtype, shape))
 }
 
-/// The structure of what a graph says of a tensor in its middle.
-fn check_value(bytes: &[u8]) -> Result<()> {
+/// The structure of what a graph says of a tensor, anywhere; gives its name.
+fn check_value(bytes: &[u8]) -> Result<&str> {
+    let mut name = "";
     for field in Fields::new(bytes) {
-        if let (2, kind) = field? {
-            read_type(kind.bytes()?, 0)?;
+        match field? {
+            (1, text) => name = text.text()?,
+            (2, kind) => drop(read_type(kind.bytes()?, 0)?),
+            _ => {}
         }
     }
-    Ok(())
+    Ok(name)
 }
 
 /// A tensor type: ONNX's number of the element type, and the extents if there are any.

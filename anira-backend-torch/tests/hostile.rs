@@ -178,6 +178,18 @@ fn other_files_are_no_modules() {
 }
 
 #[test]
+fn a_version_that_libtorch_does_not_read_is_refused() {
+    let version = |text: &'static str| Parts::of("gain").edit("/version", |d| *d = text.into()).zip();
+    open(version("10\n")).unwrap();
+    for text in ["", "0", "11", "-1", "99999999999999999999", "tried"] {
+        refused(version(text), &format!("its `version` is `{text}`; from 1 to 10"));
+    }
+    let mut other = Parts::of("gain");
+    other.0.retain(|(name, _)| !name.ends_with("version"));
+    refused(other.zip(), "no `version`");
+}
+
+#[test]
 fn a_tensor_beyond_its_storage_is_refused() {
     let pickle = |from: &'static [u8], to: &[u8]| {
         let to = to.to_vec();

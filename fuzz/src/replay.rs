@@ -30,6 +30,27 @@ pub fn numbers(seed: u64) -> impl Iterator<Item = u64> {
     })
 }
 
+/// Changes a byte or a few, as these numbers say: to any value, to the next one, to a bound, to what stands elsewhere; or takes some out, or
+/// repeats some.
+pub fn change(data: &mut Vec<u8>, next: &mut impl FnMut() -> usize) {
+    if data.is_empty() {
+        return data.push(next() as u8);
+    }
+    let at = next() % data.len();
+    let from = next() % data.len();
+    let most = 8.min(data.len() - at).min(data.len() - from);
+    let length = 1 + next() % most;
+    match next() % 8 {
+        0 | 1 => data[at] = next() as u8,
+        2 => data[at] = data[at].wrapping_add(1),
+        3 => data[at] = data[at].wrapping_sub(1),
+        4 => data[at..at + length].fill([0, 0x7f, 0x80, 0xff][next() % 4]),
+        5 => data.copy_within(from..from + length, at),
+        6 => drop(data.drain(at..at + length)),
+        _ => drop(data.splice(at..at, data[from..from + length].to_vec())),
+    }
+}
+
 /// The main function of a target that was built without a fuzzer: runs `check` on every file that the arguments name.
 /// A fault ends the program with a panic, right after the name of the file.
 pub fn main(check: fn(&[u8])) -> ExitCode {

@@ -16,6 +16,7 @@ const FILES: &[(&str, &[&str])] = &[
             "models/amp-tcn-1k.onnx",
             "tests/fixtures/counter-i64.onnx",
             "tests/fixtures/dynamic.onnx",
+            "tests/fixtures/knob.onnx",
             "tests/fixtures/sidechain.onnx",
             "tests/fixtures/smoother.onnx",
             "tests/fixtures/upsample.onnx",
@@ -29,8 +30,10 @@ const FILES: &[(&str, &[&str])] = &[
             "anira-backend-tflite/tests/fixtures/conv-int8.tflite",
             "anira-backend-tflite/tests/fixtures/counters.tflite",
             "anira-backend-tflite/tests/fixtures/dynamic.tflite",
+            "anira-backend-tflite/tests/fixtures/knob.tflite",
             "anira-backend-tflite/tests/fixtures/loop.tflite",
             "anira-backend-tflite/tests/fixtures/lstm.tflite",
+            "anira-backend-tflite/tests/fixtures/memory.tflite",
         ],
     ),
     (
@@ -63,9 +66,13 @@ const ARCHIVES: &[&str] = &[
     "anira-backend-torch/tests/fixtures/inside.pt",
     "anira-backend-torch/tests/fixtures/maybe.pt",
     "anira-backend-torch/tests/fixtures/methods.pt",
+    "anira-backend-torch/tests/fixtures/mix.pt",
     "anira-backend-torch/tests/fixtures/moods.pt",
+    "anira-backend-torch/tests/fixtures/numbers.pt",
+    "anira-backend-torch/tests/fixtures/pair.pt",
     "anira-backend-torch/tests/fixtures/states.pt",
     "anira-backend-torch/tests/fixtures/strided.pt",
+    "anira-backend-torch/tests/fixtures/types.pt",
 ];
 
 /// Targets that make all of their inputs from numbers, and how many bytes each of these has.

@@ -1,17 +1,37 @@
-//! Every target on its saved inputs and on pseudo-random ones, the same at every run.
+//! Every target on its saved inputs, on these with faults, and on pseudo-random ones, the same at every run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anira_fuzz::replay;
 
-/// Runs `check` on the files in `seeds/<target>`.
-fn seeds(target: &str, check: fn(&[u8])) {
+/// The files in `seeds/<target>`.
+fn saved(target: &str) -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
     let files = replay::files(&directory).unwrap();
     assert!(!files.is_empty(), "no seeds in {}", directory.display());
-    for file in files {
+    files
+}
+
+/// Runs `check` on the files in `seeds/<target>`.
+fn seeds(target: &str, check: fn(&[u8])) {
+    for file in saved(target) {
         println!("{}", file.display());
         check(&std::fs::read(file).unwrap());
+    }
+}
+
+/// Runs `check` on `count` inputs that are one of those files, in turn, with a few bytes changed.
+fn faulty(target: &str, count: usize, check: fn(&[u8])) {
+    let files = saved(target);
+    let mut numbers = replay::numbers(1);
+    let mut next = || numbers.next().unwrap_or_default() as usize;
+    for (i, file) in files.iter().cycle().take(count).enumerate() {
+        println!("{i}: {}", file.display());
+        let mut data = std::fs::read(file).unwrap();
+        for _ in 0..1 + next() % 4 {
+            replay::change(&mut data, &mut next);
+        }
+        check(&data);
     }
 }
 
@@ -19,7 +39,8 @@ fn seeds(target: &str, check: fn(&[u8])) {
 fn random(count: usize, check: fn(&[u8])) {
     let mut numbers = replay::numbers(0);
     let mut next = || numbers.next().unwrap_or_default();
-    for _ in 0..count {
+    for i in 0..count {
+        println!("{i}");
         let length = next() as usize % 256;
         let data: Vec<u8> = (0..length).map(|_| next() as u8).collect();
         check(&data);
@@ -36,11 +57,73 @@ macro_rules! replayed {
             }
 
             #[test]
+            fn passes_saved_inputs_with_faults() {
+                crate::faulty(stringify!($seeds), $count / 2, anira_fuzz::$target::check);
+            }
+
+            #[test]
             fn passes_random_inputs() {
                 crate::random($count, anira_fuzz::$target::check);
             }
         }
     )* };
+}
+
+/// What engines make of the saved models: those that are right run, so that nothing is hidden behind an error.
+#[allow(dead_code, reason = "no engine may be built in")]
+mod runs_all_saved_models_but_these {
+    fn check(target: &str, runs: fn(&[u8]) -> bool, but: &[&str]) {
+        let files = crate::saved(target).into_iter().filter(|file| !runs(&std::fs::read(file).unwrap()));
+        let names: Vec<_> =
+            files.map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect();
+        assert_eq!(names, but);
+    }
+
+    const ONNX: &[&str] =
+        &["cut.onnx", "far-in-reverse.bin", "size-by-way-of-a-branch.bin", "size-in-a-branch.bin"];
+
+    #[cfg(feature = "rten")]
+    #[test]
+    fn rten() {
+        check("onnx_file", anira_fuzz::rten::runs, ONNX);
+    }
+
+    #[cfg(feature = "onnxruntime")]
+    #[test]
+    fn onnxruntime() {
+        check("onnx_file", anira_fuzz::onnxruntime::runs, ONNX);
+    }
+
+    #[cfg(feature = "torch")]
+    #[test]
+    fn torch() {
+        // Without weights of more than 8 KiB, with outputs that are no tensors, with inputs of which the caller has to say more.
+        let but = [
+            "amp-lstm-2k.pt.bin",
+            "cut-pickle.bin",
+            "dict.pt.bin",
+            "inside.pt.bin",
+            "no-forward.bin",
+            "numbers.pt.bin",
+            "pair.pt.bin",
+            "states.pt.bin",
+            "types.pt.bin",
+            "version-is-no-number.bin",
+        ];
+        check("torch_file", anira_fuzz::torch::runs, &but);
+    }
+
+    #[cfg(feature = "tflite")]
+    #[test]
+    fn tflite() {
+        check("tflite_file", anira_fuzz::tflite::runs, &["cut.tflite"]);
+    }
+
+    #[cfg(feature = "litert")]
+    #[test]
+    fn litert() {
+        check("tflite_file", anira_fuzz::litert::runs, &["cut.tflite", "memory.tflite", "twins.tflite"]);
+    }
 }
 
 // What takes long to build, and native engines, as far as they are built in.

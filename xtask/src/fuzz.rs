@@ -30,8 +30,11 @@ const SHARED: &[(&str, &str)] = &[
     ("litert", "tflite_file"),
 ];
 
-/// Seconds that one input may take.
+/// Seconds that one input may take, by the wall's clock.
 const TIMEOUT: u32 = 10;
+
+/// The same for native engines: while other work had the processors, LibTorch took 24 for what takes it half of one.
+const TIMEOUT_NATIVE: u32 = 60;
 
 /// Megabytes that one input may take, and that one allocation may ask for.
 const MEMORY: u32 = 2048;
@@ -77,8 +80,19 @@ pub(crate) fn run(workspace: &Workspace, seconds: u64, only: &[String]) -> Resul
         if std::env::var_os("TMPDIR").is_none() && Path::new(MEMORY_FILES).is_dir() {
             command.env("TMPDIR", MEMORY_FILES);
         }
+        // Leaks of what is not ours are told by who allocated, and foreign libraries say that to the slow unwinder alone.
+        let leaks = here.join("leaks").join(format!("{target}.txt"));
+        if leaks.is_file() {
+            command.env("ASAN_OPTIONS", "fast_unwind_on_malloc=0:malloc_context_size=5");
+            command.env("LSAN_OPTIONS", format!("suppressions={}:print_suppressions=0", leaks.display()));
+        }
         command.current_dir(&workspace.root).args(arguments(&here, target, seconds)).args([&corpus]);
         command.arg(here.join("seeds").join(seeds(target)));
+        // An engine starts from what the target of its files' reader has learnt, if that ran.
+        let learnt = here.join("corpus").join(seeds(target));
+        if learnt.is_dir() && learnt != corpus {
+            command.arg(learnt);
+        }
         let status = command.status().with_context(|| format!("{} could not be started", built.display()))?;
         if !status.success() {
             found.push(format!(
@@ -121,9 +135,10 @@ fn seeds(target: &str) -> &str {
 
 /// libFuzzer's arguments, but for the directories.
 fn arguments(here: &Path, target: &str, seconds: u64) -> Vec<String> {
+    let timeout = if NATIVE.contains(&target) { TIMEOUT_NATIVE } else { TIMEOUT };
     let mut arguments = vec![
         format!("-max_total_time={seconds}"),
-        format!("-timeout={TIMEOUT}"),
+        format!("-timeout={timeout}"),
         format!("-rss_limit_mb={MEMORY}"),
         format!("-artifact_prefix={}/", here.join("artifacts").join(target).display()),
         // Long inputs from the start: a list of operations is nothing in ten bytes.

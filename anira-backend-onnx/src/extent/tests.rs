@@ -1,6 +1,7 @@
 //! Small graphs whose last operator gives too much, and the same with numbers that are still right.
 
 use super::*;
+use crate::node::in_order;
 
 /// A node with attributes.
 fn node<'a>(
@@ -10,7 +11,7 @@ fn node<'a>(
     attributes: &[(&'a str, &[f64])],
 ) -> Node<'a> {
     let attributes = attributes.iter().map(|(name, numbers)| (*name, numbers.to_vec())).collect();
-    Node { operator, inputs: inputs.to_vec(), outputs: vec![output], constant: None, attributes }
+    Node { operator, inputs: inputs.to_vec(), outputs: vec![output], attributes, ..Node::default() }
 }
 
 fn shape(extents: &[i64]) -> Known {
@@ -22,21 +23,21 @@ fn numbers(numbers: &[f64]) -> Known {
 }
 
 /// What the last of the nodes gives; or the error.
-fn followed(known: &[(&'static str, Known)], nodes: &[Node<'static>]) -> Result<Option<Extents>> {
-    let mut all = known.iter().cloned().collect();
-    check(nodes, &mut all)?;
+fn followed<'a>(known: &[(&'a str, Known)], nodes: &[Node<'a>]) -> Result<Option<Extents>> {
+    let mut all: HashMap<_, _> = known.iter().cloned().collect();
+    check(&in_order(nodes, |name| all.contains_key(name))?, &mut all)?;
     let last = nodes.last().and_then(|node| node.outputs.first()).and_then(|name| all.get(name));
     Ok(last.and_then(|known| known.extents.clone()))
 }
 
 #[track_caller]
-fn gives(known: &[(&'static str, Known)], nodes: &[Node<'static>], right: &[i64]) {
+fn gives<'a>(known: &[(&'a str, Known)], nodes: &[Node<'a>], right: &[i64]) {
     let right: Extents = right.iter().map(|n| (*n >= 0).then_some(*n)).collect();
     assert_eq!(followed(known, nodes).unwrap(), Some(right));
 }
 
 #[track_caller]
-fn too_much(known: &[(&'static str, Known)], nodes: &[Node<'static>], operator: &str) {
+fn too_much<'a>(known: &[(&'a str, Known)], nodes: &[Node<'a>], operator: &str) {
     let error = followed(known, nodes).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Model, "{error}");
     assert!(error.to_string().contains(operator), "`{error}` lacks `{operator}`");
@@ -163,6 +164,35 @@ fn the_order_of_the_operators_hides_nothing() {
     ];
     let known = [("a", numbers(&[65536.0, 1.0])), ("c", numbers(&[1.0, 65536.0]))];
     too_much(&known, &nodes, "ConstantOfShape");
+
+    // Far from each other, in every order.
+    let names: Vec<String> = (0..100).map(|i| format!("v{i}")).collect();
+    let mut nodes: Vec<_> = names.windows(2).map(|two| node("Neg", &[&two[0]], &two[1], &[])).collect();
+    nodes.push(node("Tile", &["v99", "times"], "y", &[]));
+    let known = [("v0", shape(&[1 << 20])), ("times", numbers(&[65536.0]))];
+    for _ in 0..5 {
+        too_much(&known, &nodes, "Tile");
+        nodes.rotate_left(31);
+        too_much(&known, &nodes, "Tile");
+        nodes.reverse();
+    }
+}
+
+#[test]
+fn a_value_has_one_operator_which_does_not_wait_for_itself() {
+    let refused = |nodes: &[Node<'static>], words: &str| {
+        let error = followed(&[("x", shape(&[4]))], nodes).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Model, "{error}");
+        assert!(error.to_string().contains(words), "`{error}` lacks `{words}`");
+    };
+    let neg = |from, to| node("Neg", &[from], to, &[]);
+    refused(&[neg("x", "y"), neg("x", "y")], "operator Neg (number 1): gives `y`");
+    refused(&[neg("x", "x")], "gives `x`");
+    refused(&[neg("y", "y")], "waits for its own output");
+    refused(&[neg("x", "a"), node("Add", &["a", "c"], "b", &[]), neg("b", "c")], "operator Add (number 1)");
+    // Outputs that are left out have no name.
+    followed(&[("x", shape(&[4]))], &[node("LSTM", &["x", ""], "", &[]), node("LSTM", &["x", ""], "", &[])])
+        .unwrap();
 }
 
 #[test]

@@ -12,11 +12,16 @@ pub(crate) use code::{Method, split};
 pub(crate) use effects::Effects;
 pub(crate) use restore::{BRING_BACK, TELL};
 
+use std::ops::RangeInclusive;
+
 use anira_traits::{Error, Result};
 use zip::{Zip, broken};
 
 /// The entry in which a model may describe its tensors.
 const ABOUT: &str = "extra/anira.json";
+
+/// Versions of the container that LibTorch reads. Over another one it leaves memory behind at every try.
+const VERSIONS: RangeInclusive<u64> = 1..=10;
 
 /// What a file holds.
 #[derive(Debug)]
@@ -44,6 +49,7 @@ impl Archive {
         }
         let module = check_pickle(&zip, "data")?;
         check_pickle(&zip, "constants")?;
+        check_version(&zip)?;
         let mut effects = Effects::default();
         for name in zip.names("code/", ".py") {
             let text = zip.text(name)?.unwrap_or("");
@@ -76,6 +82,20 @@ impl Archive {
             Error::config("options.method", format_args!("`{name}`"), right)
         })
     }
+}
+
+fn check_version(zip: &Zip) -> Result<()> {
+    let text = match zip.text(".data/version")? {
+        Some(text) => text,
+        None => {
+            zip.text("version")?.ok_or_else(|| broken("it has no `version`; torch.jit.save writes one"))?
+        }
+    };
+    if text.trim().parse().is_ok_and(|version| VERSIONS.contains(&version)) {
+        return Ok(());
+    }
+    let (text, least, most) = (text.chars().take(20).collect::<String>(), VERSIONS.start(), VERSIONS.end());
+    Err(broken(format!("its `version` is `{}`; from {least} to {most}", text.escape_debug())))
 }
 
 fn check_pickle(zip: &Zip, name: &str) -> Result<pickle::Shown> {
