@@ -33,9 +33,6 @@ const SHARED: &[(&str, &str)] = &[
 /// Seconds that one input may take, by the wall's clock.
 const TIMEOUT: u32 = 10;
 
-/// The same for native engines: while other work had the processors, LibTorch took 24 for what takes it half of one.
-const TIMEOUT_NATIVE: u32 = 60;
-
 /// Megabytes that one input may take, and that one allocation may ask for.
 const MEMORY: u32 = 2048;
 
@@ -135,10 +132,9 @@ fn seeds(target: &str) -> &str {
 
 /// libFuzzer's arguments, but for the directories.
 fn arguments(here: &Path, target: &str, seconds: u64) -> Vec<String> {
-    let timeout = if NATIVE.contains(&target) { TIMEOUT_NATIVE } else { TIMEOUT };
     let mut arguments = vec![
         format!("-max_total_time={seconds}"),
-        format!("-timeout={timeout}"),
+        format!("-timeout={TIMEOUT}"),
         format!("-rss_limit_mb={MEMORY}"),
         format!("-artifact_prefix={}/", here.join("artifacts").join(target).display()),
         // Long inputs from the start: a list of operations is nothing in ten bytes.
