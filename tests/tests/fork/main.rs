@@ -242,7 +242,10 @@ fn who_waits_for_results_does_not_wait_in_a_child() {
 
 /// A backend that is loading for as long as this says.
 #[derive(Clone)]
-struct Loading(Arc<AtomicBool>);
+struct Loading {
+    hold: Arc<AtomicBool>,
+    begun: Arc<AtomicBool>,
+}
 
 impl Backend for Loading {
     type Model = BypassModel;
@@ -256,7 +259,8 @@ impl Backend for Loading {
     }
 
     fn load(&self, _source: &ModelSource, request: &LoadRequest) -> Result<BypassModel, Error> {
-        while self.0.load(Ordering::SeqCst) {
+        self.begun.store(true, Ordering::SeqCst);
+        while self.hold.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_millis(1));
         }
         Bypass.load(&ModelSource::None, request)
@@ -266,16 +270,15 @@ impl Backend for Loading {
 #[test]
 fn a_model_that_a_thread_of_the_parent_was_loading_is_loaded_by_the_child() {
     let done = apart("a_model_that_a_thread_of_the_parent_was_loading_is_loaded_by_the_child", LIMIT, || {
-        let hold = Arc::new(AtomicBool::new(true));
+        let (hold, begun) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
         let build = || {
-            let builder = InferenceHandler::builder(plain(HOP, LONGEST)).backend(Loading(hold.clone()));
+            let backend = Loading { hold: hold.clone(), begun: begun.clone() };
+            let builder = InferenceHandler::builder(plain(HOP, LONGEST)).backend(backend);
             valid(builder.source(ModelSource::memory(b"a model".as_slice())).build())
         };
         std::thread::scope(|scope| {
             let loads = scope.spawn(build);
-            // Held by the loader, the builder, this thread.
-            eventually("the other thread loads", || Arc::strong_count(&hold) > 1);
-            std::thread::sleep(Duration::from_millis(20));
+            eventually("the other thread loads", || begun.load(Ordering::SeqCst));
             in_child(|| {
                 hold.store(false, Ordering::SeqCst);
                 assert_plays(&mut build());

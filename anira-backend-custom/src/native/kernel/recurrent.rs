@@ -117,7 +117,10 @@ type Sums<V, const G: usize, const C: usize> = [[V; C]; G];
 type Start<const C: usize> = [[[f32; WIDTH]; SUMS]; C];
 
 /// One moment of a pass.
-struct Moment<'a, const C: usize> {
+struct Moment<'w, 'a, const C: usize> {
+    /// Those of this pass and of all that follow.
+    weights: &'w [Row<C>],
+    bias: &'a Start<C>,
     x: &'a [f32],
     /// The whole state before, and that of these groups.
     h: &'a [f32],
@@ -132,12 +135,7 @@ trait Kind {
     const GATES: usize;
 
     /// Does it and gives the weights that are left: those of the next pass.
-    fn moment<'a, L: Lanes, const C: usize>(
-        l: L,
-        weights: &'a [Row<C>],
-        bias: &Start<C>,
-        moment: Moment<'_, C>,
-    ) -> Option<&'a [Row<C>]>;
+    fn moment<'w, L: Lanes, const C: usize>(l: L, moment: Moment<'w, '_, C>) -> Option<&'w [Row<C>]>;
 }
 
 struct Lstm;
@@ -193,8 +191,8 @@ impl<const C: usize> Passes<'_, C> {
             let (own, rest) = before.split_first_chunk()?;
             let (to, more) = std::mem::take(out).split_first_chunk_mut()?;
             (*before, *out) = (rest, more);
-            let moment = Moment { x, h, before: own, c: cells.next(), out: to };
-            weights = K::moment(l, weights, bias, moment)?;
+            let moment = Moment { weights, bias, x, h, before: own, c: cells.next(), out: to };
+            weights = K::moment(l, moment)?;
         }
         Some(())
     }
@@ -209,8 +207,7 @@ impl<K: Kind> Moments<'_, K> {
         let (bias, mut before) = (pass.bias.first()?, vectors(h).first_chunk()?);
         for (x, out) in x.chunks_exact(x_width.max(1)).zip(vectors_mut(out).as_chunks_mut::<C>().0) {
             let (x, h) = (x.get(..inputs)?, before.as_flattened().get(..hidden)?);
-            let moment = Moment { x, h, before, c: pass.c.first_mut(), out };
-            K::moment(l, pass.weights, bias, moment)?;
+            K::moment(l, Moment { weights: pass.weights, bias, x, h, before, c: pass.c.first_mut(), out })?;
             before = out;
         }
         Some(())
@@ -355,13 +352,8 @@ impl Kind for Lstm {
     const GATES: usize = LSTM;
 
     #[inline(always)]
-    fn moment<'a, L: Lanes, const C: usize>(
-        l: L,
-        weights: &'a [Row<C>],
-        bias: &Start<C>,
-        moment: Moment<'_, C>,
-    ) -> Option<&'a [Row<C>]> {
-        let Moment { x, h, c, out, .. } = moment;
+    fn moment<'w, L: Lanes, const C: usize>(l: L, moment: Moment<'w, '_, C>) -> Option<&'w [Row<C>]> {
+        let Moment { weights, bias, x, h, c, out, .. } = moment;
         let sums = start(l, bias, [0, 1, 2, 3]);
         let ([i, f, g, o], rest) = match C {
             1 => product::<L, 4, C, 2>(l, sums, (x, h), weights)?,
@@ -390,13 +382,8 @@ impl Kind for Gru {
     const GATES: usize = GRU;
 
     #[inline(always)]
-    fn moment<'a, L: Lanes, const C: usize>(
-        l: L,
-        weights: &'a [Row<C>],
-        bias: &Start<C>,
-        moment: Moment<'_, C>,
-    ) -> Option<&'a [Row<C>]> {
-        let Moment { x, h, before, out, .. } = moment;
+    fn moment<'w, L: Lanes, const C: usize>(l: L, moment: Moment<'w, '_, C>) -> Option<&'w [Row<C>]> {
+        let Moment { weights, bias, x, h, before, out, .. } = moment;
         let (half, one) = (l.splat(0.5), l.splat(1.0));
         let ([r], rest) = product::<L, 1, C, 4>(l, start(l, bias, [0]), (x, h), weights)?;
         let mut resets = tanhs_soon(l, r);
@@ -404,20 +391,16 @@ impl Kind for Gru {
             *r = l.pin(*r);
         }
         // The update, and the new state as the input has it; then as the state has it.
-        let [z, mut news, s] = start(l, bias, [1, 2, 3]);
-        let ([z, inputs], rest) = {
-            let (own, rest) = rest.split_at_checked(x.len() * 2)?;
-            let (sums, _) = product::<L, 2, C, 1>(l, [z, news], (x, &[]), own)?;
-            (sums, rest)
-        };
+        let [z, new, s] = start(l, bias, [1, 2, 3]);
+        let ([z, mut news], rest) = product::<L, 2, C, 1>(l, [z, new], (x, &[]), rest)?;
         let ([z, s], rest) = match C {
             3 => product::<L, 2, C, 1>(l, [z, s], (&[], h), rest)?,
             _ => product::<L, 2, C, 2>(l, [z, s], (&[], h), rest)?,
         };
         let updates = tanhs(l, z);
-        for (((new, input), r), s) in news.iter_mut().zip(&inputs).zip(&resets).zip(&s) {
+        for ((new, r), s) in news.iter_mut().zip(&resets).zip(&s) {
             let s = l.mul(*s, half);
-            *new = l.fma(*r, s, l.add(s, *input));
+            *new = l.fma(*r, s, l.add(s, *new));
         }
         for (((new, z), before), out) in tanhs_soon(l, news).iter().zip(&updates).zip(before).zip(out) {
             let keep = l.fma(*z, half, half);
