@@ -4,10 +4,12 @@ use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 
 use crate::limit::Limit;
+use crate::tail::{self, Tail};
 use crate::tally::Tally;
 use crate::workspace::{Workspace, cargo, in_ci};
 
@@ -22,6 +24,7 @@ impl Call {
     pub(crate) fn new(workspace: &Workspace, subcommand: &str) -> Self {
         let mut command = Command::new(cargo());
         command.current_dir(&workspace.root);
+        once(&mut command);
         let call = Self { command, shown: "cargo".into() }.args([subcommand]);
         if in_ci() && subcommand != "fmt" { call.args(["--locked"]) } else { call }
     }
@@ -34,6 +37,7 @@ impl Call {
         for variable in ["CARGO", "RUSTC", "RUSTDOC"] {
             command.env_remove(variable);
         }
+        once(&mut command);
         let call = Self { command, shown: "rustup".into() }.args(["run", toolchain, "cargo", subcommand]);
         if in_ci() { call.args(["--locked"]) } else { call }
     }
@@ -67,38 +71,57 @@ impl Call {
     }
 
     /// Runs it; both outputs go where ours go.
-    pub(crate) fn run(mut self) -> Result<()> {
-        println!("$ {}", self.shown);
-        let not_started = self.not_started();
-        let limit = Limit::before(&mut self.command);
-        let mut child = self.command.spawn().with_context(|| not_started.clone())?;
-        let limit = limit.start(&child);
-        let status = child.wait().context(not_started)?;
-        limit.end(&self.shown)?;
-        if !status.success() {
-            bail!("`{}` failed ({status})", self.shown);
-        }
-        Ok(())
+    pub(crate) fn run(self) -> Result<()> {
+        self.watched(None)
     }
 
     /// Runs it, streams its standard output and adds the test results in it to `tally`.
-    pub(crate) fn tallied(mut self, tally: &mut Tally) -> Result<()> {
+    pub(crate) fn tallied(self, tally: &mut Tally) -> Result<()> {
+        self.watched(Some(tally))
+    }
+
+    fn watched(mut self, tally: Option<&mut Tally>) -> Result<()> {
         println!("$ {}", self.shown);
         let not_started = self.not_started();
         let limit = Limit::before(&mut self.command);
-        let mut child = self.command.stdout(Stdio::piped()).spawn().with_context(|| not_started.clone())?;
-        let limit = limit.start(&child);
         let mut ours = Tally::default();
+        let mut said = Tail::default();
+        if tally.is_some() {
+            self.command.stdout(Stdio::piped());
+        }
+        // Somebody who sits there has it on the screen, in colours.
+        if in_ci() {
+            self.command.stderr(Stdio::piped());
+        }
+        let mut child = self.command.spawn().with_context(|| not_started.clone())?;
+        let limit = limit.start(&child);
+        let errors = child.stderr.take().map(|from| {
+            thread::spawn(move || {
+                let mut tail = Tail::default();
+                stream(from, &mut io::stderr(), |line| tail.line(line)).map(|()| tail)
+            })
+        });
         if let Some(output) = child.stdout.take() {
-            stream(output, &mut io::stdout(), &mut ours).context("the output of the tests broke off")?;
+            let see = |line: &str| {
+                ours.line(line);
+                said.line(line);
+            };
+            stream(output, &mut io::stdout(), see).context("the output of the tests broke off")?;
         }
+        let errors = errors.and_then(|thread| thread.join().ok()).transpose();
+        let errors = errors.context("what cargo says broke off")?.unwrap_or_default();
         let status = child.wait().context(not_started)?;
-        tally.add(ours);
         limit.end(&self.shown)?;
-        if !status.success() {
-            bail!("`{}` failed ({status}), {ours}", self.shown);
+        let is_tallied = tally.is_some();
+        if let Some(tally) = tally {
+            tally.add(ours);
         }
-        if ours.programs == 0 {
+        if !status.success() {
+            let counts = if is_tallied { format!(", {ours}") } else { String::new() };
+            let last = if in_ci() { tail::report(&said, &errors) } else { String::new() };
+            bail!("`{}` failed ({status}){counts}{last}", self.shown);
+        }
+        if is_tallied && ours.programs == 0 {
             bail!(
                 "`{}` reported no test results; if cargo words them in a new way, src/tally.rs has to learn it",
                 self.shown
@@ -122,8 +145,15 @@ impl Call {
     }
 }
 
-/// Copies as it comes, and counts line by line.
-fn stream(mut from: impl Read, to: &mut impl Write, tally: &mut Tally) -> io::Result<()> {
+/// What is built once, unattended, is built smaller and sooner without what makes building it again quick.
+fn once(command: &mut Command) {
+    if in_ci() {
+        command.env("CARGO_INCREMENTAL", "0");
+    }
+}
+
+/// Copies as it comes, and shows each line to `see`.
+fn stream(mut from: impl Read, to: &mut impl Write, mut see: impl FnMut(&str)) -> io::Result<()> {
     let mut chunk = [0; 8192];
     let mut line = Vec::new();
     loop {
@@ -137,14 +167,14 @@ fn stream(mut from: impl Read, to: &mut impl Write, tally: &mut Tally) -> io::Re
         to.flush()?;
         for &byte in &chunk[..n] {
             if byte == b'\n' {
-                tally.line(&String::from_utf8_lossy(&line));
+                see(&String::from_utf8_lossy(&line));
                 line.clear();
             } else {
                 line.push(byte);
             }
         }
     }
-    tally.line(&String::from_utf8_lossy(&line));
+    see(&String::from_utf8_lossy(&line));
     Ok(())
 }
 
@@ -168,7 +198,7 @@ mod tests {
     fn a_result_is_counted_however_the_output_is_cut() {
         let text = "noise\ntest result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\nmore";
         let (mut shown, mut tally) = (Vec::new(), Tally::default());
-        stream(Slow(text.as_bytes()), &mut shown, &mut tally).unwrap();
+        stream(Slow(text.as_bytes()), &mut shown, |line| tally.line(line)).unwrap();
         assert_eq!(shown, text.as_bytes());
         assert_eq!((tally.passed, tally.failed, tally.ignored, tally.programs), (3, 0, 1, 1));
     }

@@ -19,6 +19,7 @@ mod runner;
 mod shuttle;
 mod soak;
 mod table;
+mod tail;
 mod tally;
 mod tidy;
 mod toolchain;

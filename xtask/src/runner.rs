@@ -1,5 +1,7 @@
 //! Runs the steps of a plan in order and times them.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::plan::Step;
@@ -46,6 +48,7 @@ fn execute(plan: &[Step], workspace: &Workspace, keep_going: bool) -> Vec<Record
                 Ok(()) => Outcome::Passed,
                 Err(error) => {
                     eprintln!("== {} failed: {error:#}", step.name);
+                    show_disk(&workspace.target);
                     stopped = !keep_going;
                     Outcome::Failed(format!("{error:#}"))
                 }
@@ -54,6 +57,15 @@ fn execute(plan: &[Step], workspace: &Workspace, keep_going: bool) -> Vec<Record
         records.push(Record { name: step.name, outcome, time: start.elapsed(), tally });
     }
     records
+}
+
+/// What room is left where cargo builds: without any, what fails says anything but that.
+fn show_disk(target: &Path) {
+    match Command::new("df").arg("-h").arg(target).output() {
+        Ok(output) if output.status.success() => eprint!("{}", String::from_utf8_lossy(&output.stdout)),
+        // Not every system has it, and a step that failed has its own error.
+        _ => {}
+    }
 }
 
 /// The last line: plain counts if every step passed, else which step failed, so that nobody reads counts as success.
