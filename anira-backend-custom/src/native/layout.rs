@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anira_traits::{Error, ErrorKind, Result};
 
+use super::join;
 use super::kernel::pointwise::{Curve, Pair};
 use super::kernel::recurrent::{GRU, LSTM};
 use super::kernel::{TILE, conv, dot, padded, recurrent};
@@ -47,7 +48,9 @@ pub(crate) fn lay_out(network: &Network, cpu: Cpu) -> Result<Program> {
         let slot = layout.slot(*output)?;
         layout.program.outputs.push(slot);
     }
-    Ok(layout.program)
+    let mut program = layout.program;
+    program.steps = join::joined(&program.steps, &program.weights);
+    Ok(program)
 }
 
 struct Layout<'a> {
@@ -83,7 +86,7 @@ impl Layout<'_> {
             Op::Activate(activation) => {
                 let slot = self.in_place(at, 0)?;
                 let curve = self.curve(activation, node.channels);
-                self.step(Step::Activate { slot, curve });
+                self.step(Step::Activate { slot, curve, sum: None });
                 slot
             }
             Op::Affine(scale, shift) => {
@@ -279,6 +282,7 @@ impl Layout<'_> {
             dot,
             weights,
             bias,
+            mixed: None,
             to,
             accumulate,
         }));

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use anira_traits::{Error, ErrorKind, Result};
 
 use super::arena::{Arena, Regions};
-use super::kernel::conv::Conv;
+use super::kernel::conv::{Conv, Mixed};
 use super::kernel::dot::Dot;
 use super::kernel::pointwise::{Activate, Affine, Combine, Curve, Gate};
 use super::kernel::recurrent::Cell;
-use super::kernel::{Reach, TILE};
+use super::kernel::{Reach, TILE, vectors};
 use super::lanes::Cpu;
 use super::program::{BLOCK, CellAt, ConvAt, CurveAt, Part, Program, Ring, Slot, Source, Step};
 
@@ -190,11 +190,11 @@ impl Run<'_> {
             }
             Step::Push { from, ring } => self.push(from, ring)?,
             Step::Conv(conv) => self.conv(&conv)?,
-            Step::Activate { slot, curve } => {
-                let len = self.rows(slot) * slot.width;
-                let x = self.memory.work.get_mut(slot.at..slot.at + len)?;
+            Step::Activate { slot, curve, sum } => {
+                let ranges = [self.range(slot), sum.map_or(0..0, |sum| self.range(sum))];
+                let [x, sum] = self.memory.work.get_disjoint_mut(ranges).ok()?;
                 let curve = curve_of(curve, self.memory.weights)?;
-                self.cpu.run(Activate { x, width: slot.width, curve });
+                self.cpu.run(Activate { x, width: slot.width, curve, sum });
             }
             Step::Affine { slot, scale, shift } => {
                 let len = self.rows(slot) * slot.width;
@@ -271,16 +271,14 @@ impl Run<'_> {
     fn conv(&mut self, conv: &ConvAt) -> Option<()> {
         let rows = self.rows(conv.to);
         let Regions { weights, state, work } = &mut self.memory;
-        let range = conv.to.at..conv.to.at + rows * conv.to.width;
-        let (x, x_width, base, wrap, out) = match conv.from {
-            Source::Slot(slot) => {
-                let [x, out] =
-                    work.get_disjoint_mut([slot.at..slot.at + slot.rows * slot.width, range]).ok()?;
-                (&*x, slot.width, 0, usize::MAX, out)
-            }
+        let of = |slot: Slot, rows| slot.at..slot.at + rows * slot.width;
+        let from = if let Source::Slot(slot) = conv.from { of(slot, slot.rows) } else { 0..0 };
+        let mix = conv.mixed.map_or(0..0, |(slot, _)| of(slot, rows));
+        let [heard, mix, out] = work.get_disjoint_mut([from, mix, of(conv.to, rows)]).ok()?;
+        let (x, x_width, base, wrap) = match conv.from {
+            Source::Slot(slot) => (&*heard, slot.width, 0, usize::MAX),
             Source::Ring(ring) => {
                 let x = state.get(ring.at..ring.at + (ring.rows + TILE) * ring.width)?;
-                let out = work.get_mut(range)?;
                 let (base, wrap) = match self.mode {
                     Mode::Window => (0, usize::MAX),
                     // The head is behind the newest row.
@@ -291,16 +289,20 @@ impl Run<'_> {
                         (oldest, ring.rows)
                     }
                 };
-                (x, ring.width, base, wrap, out)
+                (x, ring.width, base, wrap)
             }
         };
         let reach = Reach { base, wrap, dilation: conv.dilation, stride: conv.stride, taps: conv.taps };
+        let mixed = match conv.mixed {
+            None => None,
+            Some((_, own)) => Some(Mixed { x: vectors(mix), weights: weights.get(own.range())? }),
+        };
         let (weights, bias) = (weights.get(conv.weights.range())?, weights.get(conv.bias.range())?);
         let (inputs, outputs, accumulate) = (conv.inputs, conv.outputs, conv.accumulate);
         if conv.dot {
             Dot { x, x_width, reach, weights, bias, outputs, out, rows, accumulate }.run(self.cpu);
         } else {
-            Conv { x, x_width, inputs, reach, weights, bias, out, rows, accumulate }.run(self.cpu);
+            Conv { x, x_width, inputs, reach, weights, bias, mixed, out, rows, accumulate }.run(self.cpu);
         }
         Some(())
     }

@@ -4,6 +4,7 @@
 mod arena;
 mod backend;
 mod engine;
+mod join;
 #[cfg(feature = "json")]
 mod json;
 mod kernel;

@@ -119,9 +119,11 @@ pub(crate) enum Step {
         ring: Ring,
     },
     Conv(ConvAt),
+    /// An activation; its result is added to `sum`, too.
     Activate {
         slot: Slot,
         curve: CurveAt,
+        sum: Option<Slot>,
     },
     Affine {
         slot: Slot,
@@ -155,6 +157,8 @@ pub(crate) struct ConvAt {
     pub(crate) dot: bool,
     pub(crate) weights: Part,
     pub(crate) bias: Part,
+    /// A second source, of one channel and one tap, with its weights.
+    pub(crate) mixed: Option<(Slot, Part)>,
     pub(crate) to: Slot,
     pub(crate) accumulate: bool,
 }

@@ -131,6 +131,40 @@ fn a_parameter_conditions_a_network_and_its_silence() {
     check(twin, y, &samples, 1, &[&knobs]);
 }
 
+/// As a WaveNet has them: a layer's convolution hears a condition besides, and what its activation gives goes into a sum, too.
+#[test]
+fn conditions_and_sums_of_heads_are_those_of_the_plain_double() {
+    let mut dice = Dice::new(6);
+    for channels in [1, 5, 8, 16, 24, 32, 33, 40] {
+        let samples = dice.numbers(LENGTH, 1.0);
+        let knob = dice.numbers(1, 1.0);
+        let mut twin = Twin::new(LENGTH);
+        let x = twin.input(1, &samples);
+        let condition = if channels % 2 == 0 { x } else { twin.parameter(&knob) };
+        let (mut signal, mut head) = (twin.conv(&mut dice, x, channels, 1, 1, 1), None);
+        for curve in &CURVES {
+            let dilation = 1 + dice.below(20);
+            // Five taps of 32 channels are more than one group.
+            let heard = twin.conv(&mut dice, signal, channels, 5, dilation, 1);
+            let mixed = twin.conv(&mut dice, condition, channels, 1, 1, 1);
+            let sum = twin.pair(heard, mixed, 0);
+            let z = twin.activate(sum, curve);
+            head = Some(head.map_or(z, |head| twin.pair(head, z, 0)));
+            let made = twin.conv(&mut dice, z, channels, 1, 1, 1);
+            let next = twin.pair(signal, made, 0);
+            signal = twin.activate(next, &Activation::Tanh);
+        }
+        let head = twin.pair(head.unwrap(), signal, 0);
+        // One channel is added to all.
+        let one = twin.conv(&mut dice, head, 1, 1, 1, 1);
+        let one = twin.activate(one, &Activation::Softsign);
+        let head = twin.pair(head, one, 0);
+        let y = twin.conv(&mut dice, head, 1, 1, 1, 1);
+        let parameters: &[&[f32]] = if channels % 2 == 0 { &[] } else { &[&knob] };
+        check(twin, y, &samples, 1, parameters);
+    }
+}
+
 /// A stack of random layers on one to three channels.
 fn random_stack(seed: u64, layers: usize) {
     let mut dice = Dice::new(seed);

@@ -5,8 +5,6 @@
 //! Each output is bias plus products in the order of taps, then inputs, whatever the block: so any cut of a stream
 //! gives the same bits.
 
-use std::ops::Range;
-
 use super::super::lanes::{Cpu, Lanes, Task, WIDTH};
 use super::{Reach, padded, passes, vectors, vectors_mut};
 
@@ -32,11 +30,21 @@ pub(crate) struct Conv<'a> {
     pub(crate) weights: &'a [f32],
     /// One number per output channel, padded.
     pub(crate) bias: &'a [f32],
+    pub(crate) mixed: Option<Mixed<'a>>,
     /// Rows of `bias.len()` floats.
     pub(crate) out: &'a mut [f32],
     pub(crate) rows: usize,
     /// Whether the result is added to what is there.
     pub(crate) accumulate: bool,
+}
+
+/// A second source, of one channel, heard at the moment of the output: a condition. Its product is the last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mixed<'a> {
+    /// The channel stands first in each row.
+    pub(crate) x: &'a [[f32; WIDTH]],
+    /// One number per output channel, padded.
+    pub(crate) weights: &'a [f32],
 }
 
 /// Lays weights out for [`Conv`]: by pass, tap, input, output. `weights` is `[output][input][tap]`.
@@ -60,21 +68,20 @@ pub(crate) fn pack(weights: &[f32], outputs: usize, inputs: usize, taps: usize, 
 impl Conv<'_> {
     /// Does it. Wait-free.
     pub(crate) fn run(mut self, cpu: Cpu) {
-        let (mut first, mut weights) = (0, self.weights);
+        let (mut first, mut weights) = (0, vectors(self.weights));
         for columns in passes(self.bias.len() / WIDTH, columns(cpu)) {
-            let Some((own, rest)) = weights.split_at_checked(columns * WIDTH * self.inputs * self.reach.taps)
-            else {
+            let Some((own, rest)) = weights.split_at_checked(columns * self.inputs * self.reach.taps) else {
                 return;
             };
             let conv = &mut self;
             match (columns, cpu.has_tiles()) {
-                (_, false) => cpu.run(Pass::<1, 1, ANY> { conv, weights: own, first }),
+                (_, false) => cpu.run(Pass::<1, 1, ANY, ANY> { conv, weights: own, first }),
                 (1, _) => conv.tiled::<8, 1>(cpu, own, first),
                 (2, _) => conv.tiled::<6, 2>(cpu, own, first),
                 (3, _) => conv.tiled::<4, 3>(cpu, own, first),
                 _ => conv.tiled::<3, 4>(cpu, own, first),
             }
-            first += columns * WIDTH;
+            first += columns;
             weights = rest;
         }
     }
@@ -85,133 +92,245 @@ const ANY: usize = 0;
 
 impl Conv<'_> {
     /// Picks the pass that knows the distance of rows: one address then serves all of a tile.
-    fn tiled<const T: usize, const C: usize>(&mut self, cpu: Cpu, weights: &[f32], first: usize) {
-        match self.x_width * self.reach.stride {
-            1 => cpu.run_tiled(Pass::<T, C, 1> { conv: self, weights, first }),
-            8 => cpu.run_tiled(Pass::<T, C, 8> { conv: self, weights, first }),
-            16 => cpu.run_tiled(Pass::<T, C, 16> { conv: self, weights, first }),
-            32 => cpu.run_tiled(Pass::<T, C, 32> { conv: self, weights, first }),
-            _ => cpu.run_tiled(Pass::<T, C, ANY> { conv: self, weights, first }),
+    fn tiled<const T: usize, const C: usize>(&mut self, cpu: Cpu, weights: &[[f32; WIDTH]], first: usize) {
+        let pass = (self.x_width * self.reach.stride, self.inputs);
+        match pass {
+            (1, 1) => cpu.run_tiled(Pass::<T, C, 1, 1> { conv: self, weights, first }),
+            (8, 1) => cpu.run_tiled(Pass::<T, C, 8, 1> { conv: self, weights, first }),
+            (8, 8) => cpu.run_tiled(Pass::<T, C, 8, 8> { conv: self, weights, first }),
+            (16, 16) => cpu.run_tiled(Pass::<T, C, 16, 16> { conv: self, weights, first }),
+            (32, 32) => cpu.run_tiled(Pass::<T, C, 32, 32> { conv: self, weights, first }),
+            _ => cpu.run_tiled(Pass::<T, C, ANY, ANY> { conv: self, weights, first }),
         }
     }
 }
 
-/// Up to 32 channels from `first` on, `T` moments by `C` vectors at a time, of rows `S` floats apart.
-struct Pass<'a, 'b, const T: usize, const C: usize, const S: usize> {
+/// Up to 32 channels from vector `first` on, `T` moments by `C` vectors at a time, of rows `S` floats apart.
+struct Pass<'a, 'b, const T: usize, const C: usize, const S: usize, const N: usize> {
     conv: &'a mut Conv<'b>,
-    weights: &'a [f32],
+    weights: &'a [[f32; WIDTH]],
     first: usize,
 }
 
-impl<const T: usize, const C: usize, const S: usize> Task for Pass<'_, '_, T, C, S> {
+impl<const T: usize, const C: usize, const S: usize, const N: usize> Task for Pass<'_, '_, T, C, S, N> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
-        let Self { conv, weights, first } = self;
-        let tap = C * WIDTH * conv.inputs;
-        let group = (GROUP / tap.max(1)).max(1);
-        let mut k = 0;
-        while k < conv.reach.taps {
-            let taps = k..(k + group).min(conv.reach.taps);
-            let Some(own) = weights.get(taps.start * tap..taps.end * tap) else { return };
-            let mut t = 0;
-            while t + T <= conv.rows {
-                conv.tile::<L, T, C, S>(l, own, taps.clone(), t, first);
-                t += T;
-            }
-            // What is left of a block of 64.
-            while T == 6 && t + 4 <= conv.rows {
-                conv.tile::<L, 4, C, S>(l, own, taps.clone(), t, first);
-                t += 4;
-            }
-            while t < conv.rows {
-                conv.tile::<L, 1, C, S>(l, own, taps.clone(), t, first);
-                t += 1;
-            }
-            k = taps.end;
-        }
+        // Layouts are whole: nothing is missing.
+        let _ = self.groups(l);
     }
 }
 
-impl Conv<'_> {
+impl<const T: usize, const C: usize, const S: usize, const N: usize> Pass<'_, '_, T, C, S, N> {
+    /// Group by group of taps.
     #[inline(always)]
-    fn tile<L: Lanes, const T: usize, const C: usize, const S: usize>(
-        &mut self,
+    fn groups<L: Lanes>(self, l: L) -> Option<()> {
+        let Self { conv, weights, first } = self;
+        let Conv { x, x_width, inputs, reach, rows, accumulate, .. } = *conv;
+        let width = conv.bias.len() / WIDTH;
+        let bias = vectors(conv.bias).get(first..)?.first_chunk()?;
+        let mixed = match conv.mixed {
+            None => None,
+            Some(Mixed { x, weights }) => Some((x, vectors(weights).get(first..)?.first_chunk()?)),
+        };
+        let (mut weights, mut k) = (weights.as_chunks().0, 0);
+        let most = (GROUP / (C * WIDTH * inputs).max(1)).max(1);
+        while k < reach.taps {
+            let taps = most.min(reach.taps - k);
+            let own;
+            (own, weights) = weights.split_at_checked(taps * inputs)?;
+            let is_last = k + taps == reach.taps;
+            let begin = match (k, accumulate) {
+                (0, false) => Begin::Bias,
+                (0, true) => Begin::Summand,
+                _ => Begin::Group,
+            };
+            let mixed = mixed.filter(|_| is_last);
+            let source = Source { x, x_width, inputs, reach, first: k, taps };
+            let tiles = Tiles::<'_, C, S, N> { source, weights: own, bias, begin, mixed, width, first };
+            let mut left = vectors_mut(conv.out).get_mut(..rows * width)?;
+            let mut t = 0;
+            tiles.all::<L, T>(l, &mut left, &mut t)?;
+            // What is left of a block: of 64, where tiles have six moments.
+            if T > 4 {
+                tiles.all::<L, 4>(l, &mut left, &mut t)?;
+            }
+            if T > 2 {
+                tiles.all::<L, 2>(l, &mut left, &mut t)?;
+            }
+            tiles.all::<L, 1>(l, &mut left, &mut t)?;
+            k += taps;
+        }
+        Some(())
+    }
+}
+
+/// What the sums of a tile begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begin {
+    Bias,
+    /// What is there, and the bias.
+    Summand,
+    /// What the group before has made.
+    Group,
+}
+
+/// Where the taps of a group read.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    x: &'a [f32],
+    x_width: usize,
+    inputs: usize,
+    reach: Reach,
+    first: usize,
+    taps: usize,
+}
+
+impl<'a> Source<'a> {
+    /// The row of each tap for the output at `t`.
+    #[inline(always)]
+    fn rows(self, t: usize) -> impl Iterator<Item = usize> {
+        let Reach { base, wrap, dilation, stride, .. } = self.reach;
+        let mut at = base + t * stride + self.first * dilation;
+        (0..self.taps).map(move |_| {
+            let row = if at >= wrap { at - wrap } else { at };
+            at += dilation;
+            row
+        })
+    }
+
+    /// Some rows, one after the other in memory.
+    #[inline(always)]
+    fn fixed<const T: usize, const S: usize>(self, row: usize) -> Option<&'a [[f32; S]; T]> {
+        self.x.as_chunks().0.get(row..)?.first_chunk()
+    }
+
+    /// Some rows, wherever they are.
+    #[inline(always)]
+    fn any<const T: usize>(self, row: usize) -> Option<[&'a [f32]; T]> {
+        let x = self.x.get(row * self.x_width..)?;
+        let mut rows: [&[f32]; T] = [&[]; T];
+        for (j, row) in rows.iter_mut().enumerate() {
+            *row = x.get(j * self.reach.stride * self.x_width..)?.get(..self.inputs)?;
+        }
+        Some(rows)
+    }
+}
+
+/// The tiles of a group of taps.
+#[derive(Clone, Copy)]
+struct Tiles<'a, const C: usize, const S: usize, const N: usize> {
+    source: Source<'a>,
+    /// By tap and input.
+    weights: &'a [[[f32; WIDTH]; C]],
+    bias: &'a [[f32; WIDTH]; C],
+    begin: Begin,
+    mixed: Option<(&'a [[f32; WIDTH]], &'a [[f32; WIDTH]; C])>,
+    /// Vectors of a row of outputs, and the first of this pass.
+    width: usize,
+    first: usize,
+}
+
+impl<const C: usize, const S: usize, const N: usize> Tiles<'_, C, S, N> {
+    /// As many tiles of `T` moments as there are.
+    #[inline(always)]
+    fn all<L: Lanes, const T: usize>(
+        self,
         l: L,
-        weights: &[f32],
-        taps: Range<usize>,
-        t: usize,
-        first: usize,
-    ) {
-        let (width, inputs) = (self.bias.len(), self.inputs);
-        let Some(bias) = self.bias.get(first..first + C * WIDTH) else { return };
-        let mut acc = [[l.splat(0.0); C]; T];
-        for (j, acc) in acc.iter_mut().enumerate() {
-            let at = (t + j) * width + first;
-            let Some(out) = self.out.get(at..at + C * WIDTH) else { return };
-            for ((acc, out), bias) in acc.iter_mut().zip(vectors(out)).zip(vectors(bias)) {
-                *acc = match (taps.start > 0, self.accumulate) {
-                    (true, _) => l.load(out),
-                    (false, true) => l.add(l.load(out), l.load(bias)),
-                    (false, false) => l.load(bias),
+        left: &mut &mut [[f32; WIDTH]],
+        t: &mut usize,
+    ) -> Option<()> {
+        let mut rest = std::mem::take(left);
+        while rest.len() >= T * self.width {
+            let tile;
+            (tile, rest) = rest.split_at_mut_checked(T * self.width)?;
+            self.tile::<L, T>(l, tile, *t)?;
+            *t += T;
+        }
+        *left = rest;
+        Some(())
+    }
+
+    #[inline(always)]
+    fn tile<L: Lanes, const T: usize>(self, l: L, out: &mut [[f32; WIDTH]], t: usize) -> Option<()> {
+        let mut sums = [[l.splat(0.0); C]; T];
+        if self.width == C {
+            self.begin(l, &mut sums, out.as_chunks().0.first_chunk::<T>()?);
+        } else {
+            let mut rows = [[[0.0; WIDTH]; C]; T];
+            for (j, row) in rows.iter_mut().enumerate() {
+                *row = *out.get(j * self.width + self.first..)?.first_chunk()?;
+            }
+            self.begin(l, &mut sums, &rows);
+        }
+        self.products(l, &mut sums, t)?;
+        if let Some((x, weights)) = self.mixed {
+            let rows: &[[f32; WIDTH]; T] = x.get(t..)?.first_chunk()?;
+            multiply(l, &mut sums, &rows.map(|[x, ..]| x), weights);
+        }
+        if self.width == C {
+            let rows: &mut [[[f32; WIDTH]; C]; T] = out.as_chunks_mut().0.first_chunk_mut()?;
+            for (sums, row) in sums.iter().zip(rows) {
+                store(l, sums, row);
+            }
+        } else {
+            for (j, sums) in sums.iter().enumerate() {
+                store(l, sums, out.get_mut(j * self.width + self.first..)?.first_chunk_mut()?);
+            }
+        }
+        Some(())
+    }
+
+    #[inline(always)]
+    fn begin<L: Lanes, const T: usize>(self, l: L, sums: &mut [[L::V; C]; T], rows: &[[[f32; WIDTH]; C]; T]) {
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            for ((sum, row), bias) in sums.iter_mut().zip(row).zip(self.bias) {
+                *sum = match self.begin {
+                    Begin::Bias => l.load(bias),
+                    Begin::Summand => l.add(l.load(row), l.load(bias)),
+                    Begin::Group => l.load(row),
                 };
             }
         }
-        let (mut weights, _) = vectors(weights).as_chunks::<C>();
-        for k in taps {
-            let start = self.reach.row(t, k);
-            let Some(x) = self.x.get(start * self.x_width..) else { return };
-            let Some((own, rest)) = weights.split_at_checked(inputs) else { return };
-            if S == ANY {
-                let mut rows: [&[f32]; T] = [&[]; T];
-                for (j, row) in rows.iter_mut().enumerate() {
-                    let Some(x) = x.get(j * self.reach.stride * self.x_width..) else { return };
-                    let Some(x) = x.get(..inputs) else { return };
-                    *row = x;
-                }
-                for (i, weights) in own.iter().enumerate() {
+    }
+
+    #[inline(always)]
+    fn products<L: Lanes, const T: usize>(self, l: L, sums: &mut [[L::V; C]; T], t: usize) -> Option<()> {
+        let (source, mut weights) = (self.source, self.weights);
+        if S != ANY {
+            for (row, weights) in source.rows(t).zip(weights.as_chunks::<N>().0) {
+                let rows = source.fixed::<T, S>(row)?;
+                for (i, weights) in weights.iter().enumerate() {
                     let mut x = [0.0; T];
                     for (x, row) in x.iter_mut().zip(rows) {
-                        let Some(number) = row.get(i) else { return };
-                        *x = *number;
+                        *x = *row.get(i)?;
                     }
-                    multiply(l, &mut acc, &x, weights);
-                }
-            } else {
-                let Some(rows) = x.as_chunks::<S>().0.first_chunk::<T>() else { return };
-                // Where rows are full the compiler knows the count.
-                match own.first_chunk::<S>() {
-                    Some(own) if inputs == S => fixed(l, &mut acc, rows, own),
-                    _ => fixed(l, &mut acc, rows, own),
+                    multiply(l, sums, &x, weights);
                 }
             }
-            weights = rest;
+            return Some(());
         }
-        for (j, acc) in acc.iter().enumerate() {
-            let at = (t + j) * width + first;
-            let Some(out) = self.out.get_mut(at..at + C * WIDTH) else { return };
-            for (acc, out) in acc.iter().zip(vectors_mut(out)) {
-                l.store(*acc, out);
+        for row in source.rows(t) {
+            let own;
+            (own, weights) = weights.split_at_checked(source.inputs)?;
+            let rows = source.any::<T>(row)?;
+            for (i, weights) in own.iter().enumerate() {
+                let mut x = [0.0; T];
+                for (x, row) in x.iter_mut().zip(rows) {
+                    *x = *row.get(i)?;
+                }
+                multiply(l, sums, &x, weights);
             }
         }
+        Some(())
     }
 }
 
-/// `sums + rows · weights`, as many inputs as there are weights.
 #[inline(always)]
-fn fixed<L: Lanes, const T: usize, const C: usize, const S: usize>(
-    l: L,
-    sums: &mut [[L::V; C]; T],
-    rows: &[[f32; S]; T],
-    weights: &[[[f32; WIDTH]; C]],
-) {
-    for (i, weights) in weights.iter().enumerate() {
-        let mut x = [0.0; T];
-        for (x, row) in x.iter_mut().zip(rows) {
-            *x = row.get(i).copied().unwrap_or_default();
-        }
-        multiply(l, sums, &x, weights);
+fn store<L: Lanes, const C: usize>(l: L, sums: &[L::V; C], row: &mut [[f32; WIDTH]; C]) {
+    for (sum, row) in sums.iter().zip(row) {
+        l.store(*sum, row);
     }
 }
 

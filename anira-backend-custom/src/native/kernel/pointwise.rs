@@ -59,6 +59,8 @@ pub(crate) struct Activate<'a> {
     pub(crate) x: &'a mut [f32],
     pub(crate) width: usize,
     pub(crate) curve: Curve<'a>,
+    /// Rows to which the result is added; none where there is no such sum.
+    pub(crate) sum: &'a mut [f32],
 }
 
 impl Task for Activate<'_> {
@@ -68,16 +70,26 @@ impl Task for Activate<'_> {
     fn run<L: Lanes>(self, l: L) {
         // One loop per curve, so that none decides per vector.
         macro_rules! each {
-            ($curve:expr) => {
-                for row in self.x.chunks_exact_mut(self.width.max(WIDTH)) {
-                    for (v, x) in vectors_mut(row).iter_mut().enumerate() {
-                        l.store($curve.of(l, l.load(x), v), x);
+            ($curve:expr) => {{
+                let width = self.width.max(WIDTH);
+                if self.sum.is_empty() {
+                    for row in self.x.chunks_exact_mut(width) {
+                        for (v, x) in vectors_mut(row).iter_mut().enumerate() {
+                            l.store($curve.of(l, l.load(x), v), x);
+                        }
                     }
                 }
-            };
+                for (row, sums) in self.x.chunks_exact_mut(width).zip(self.sum.chunks_exact_mut(width)) {
+                    for (v, (x, sum)) in vectors_mut(row).iter_mut().zip(vectors_mut(sums)).enumerate() {
+                        let y = $curve.of(l, l.load(x), v);
+                        l.store(y, x);
+                        l.store(l.add(l.load(sum), y), sum);
+                    }
+                }
+            }};
         }
         match self.curve {
-            Curve::Identity => {}
+            Curve::Identity => each!(Curve::Identity),
             Curve::Tanh => each!(Curve::Tanh),
             Curve::Sigmoid => each!(Curve::Sigmoid),
             Curve::Relu => each!(Curve::Relu),
