@@ -157,8 +157,8 @@ impl Run<'_> {
 
     #[inline]
     fn step(&mut self, step: &Step, feed: &dyn Feed) -> Option<()> {
-        match *step {
-            Step::Load { input, to } => {
+        match step {
+            &Step::Load { input, to } => {
                 let rows = self.live(to)?;
                 if to.channels < to.width {
                     rows.fill(0.0);
@@ -167,15 +167,15 @@ impl Run<'_> {
                     feed.load(input, channel, rows.get_mut(channel..)?, to.width);
                 }
             }
-            Step::Fill { parameter, to } => {
+            &Step::Fill { parameter, to } => {
                 let values = feed.parameter(parameter);
                 for row in self.live(to)?.chunks_exact_mut(to.width.max(1)) {
                     row.fill(0.0);
                     row.iter_mut().zip(values).for_each(|(x, value)| *x = *value);
                 }
             }
-            Step::Zero { slot } => self.live(slot)?.fill(0.0),
-            Step::Copy { from, to, first, at, channels } => {
+            &Step::Zero { slot } => self.live(slot)?.fill(0.0),
+            &Step::Copy { from, to, first, at, channels } => {
                 let (source, target) = self.two(from, to)?;
                 let rows =
                     source.chunks_exact(from.width.max(1)).zip(target.chunks_exact_mut(to.width.max(1)));
@@ -184,39 +184,39 @@ impl Run<'_> {
                     copy(target.get_mut(at..at + channels)?, source)?;
                 }
             }
-            Step::Newest { from, to } => {
+            &Step::Newest { from, to } => {
                 let (source, target) = self.two(from, to)?;
                 copy(target, source.get(source.len().checked_sub(from.width)?..)?)?;
             }
-            Step::Push { from, ring } => self.push(from, ring)?,
-            Step::Conv(conv) => self.conv(&conv)?,
-            Step::Activate { slot, curve, sum } => {
+            &Step::Push { from, ring } => self.push(from, ring)?,
+            Step::Conv(conv) => self.conv(conv)?,
+            &Step::Activate { slot, curve, sum } => {
                 let ranges = [self.range(slot), sum.map_or(0..0, |sum| self.range(sum))];
                 let [x, sum] = self.memory.work.get_disjoint_mut(ranges).ok()?;
                 let curve = curve_of(curve, self.memory.weights)?;
                 self.cpu.run(Activate { x, width: slot.width, curve, sum });
             }
-            Step::Affine { slot, scale, shift } => {
+            &Step::Affine { slot, scale, shift } => {
                 let len = self.rows(slot) * slot.width;
                 let x = self.memory.work.get_mut(slot.at..slot.at + len)?;
                 let weights = self.memory.weights;
                 let (scale, shift) = (weights.get(scale.range())?, weights.get(shift.range())?);
                 self.cpu.run(Affine { x, scale, shift });
             }
-            Step::Pair { x, y, pair } => {
+            &Step::Pair { x, y, pair } => {
                 let (cpu, y_is_one) = (self.cpu, y.channels == 1 && x.channels != 1);
                 let (source, target) = self.two(y, x)?;
                 let (width, y_width) = (x.width, y.width);
                 cpu.run(Combine { x: target, width, y: source, y_width, y_is_one, pair });
             }
-            Step::Gate { from, to, a, b } => {
+            &Step::Gate { from, to, a, b } => {
                 let (cpu, weights) = (self.cpu, self.memory.weights);
                 let (a, b) = (curve_of(a, weights)?, curve_of(b, weights)?);
                 let (x, out) = self.two(from, to)?;
                 let (x_width, out_width, channels) = (from.width, to.width, to.channels);
                 cpu.run(Gate { x, x_width, channels, a, b, out, out_width });
             }
-            Step::Recurrent(cell) => self.recurrent(&cell)?,
+            Step::Recurrent(cell) => self.recurrent(cell)?,
         }
         Some(())
     }

@@ -68,21 +68,30 @@ pub(crate) fn pack(weights: &[f32], outputs: usize, inputs: usize, taps: usize, 
 impl Conv<'_> {
     /// Does it. Wait-free.
     pub(crate) fn run(mut self, cpu: Cpu) {
-        let (mut first, mut weights) = (0, vectors(self.weights));
-        for columns in passes(self.bias.len() / WIDTH, columns(cpu)) {
-            let Some((own, rest)) = weights.split_at_checked(columns * self.inputs * self.reach.taps) else {
+        let (vectors_out, most, weights) = (self.bias.len() / WIDTH, columns(cpu), vectors(self.weights));
+        // Most layers are one pass, for which nothing has to be divided.
+        if vectors_out <= most {
+            return self.pass(cpu, vectors_out, weights, 0);
+        }
+        let (mut first, mut left) = (0, weights);
+        for columns in passes(vectors_out, most) {
+            let Some((own, rest)) = left.split_at_checked(columns * self.inputs * self.reach.taps) else {
                 return;
             };
-            let conv = &mut self;
-            match (columns, cpu.has_tiles()) {
-                (_, false) => cpu.run(Pass::<1, 1, ANY, ANY> { conv, weights: own, first }),
-                (1, _) => conv.tiled::<8, 1>(cpu, own, first),
-                (2, _) => conv.tiled::<6, 2>(cpu, own, first),
-                (3, _) => conv.tiled::<4, 3>(cpu, own, first),
-                _ => conv.tiled::<3, 4>(cpu, own, first),
-            }
+            self.pass(cpu, columns, own, first);
             first += columns;
-            weights = rest;
+            left = rest;
+        }
+    }
+
+    /// So many vectors of output channels, from this one on.
+    fn pass(&mut self, cpu: Cpu, columns: usize, weights: &[[f32; WIDTH]], first: usize) {
+        match (columns, cpu.has_tiles()) {
+            (_, false) => cpu.run(Pass::<1, 1, ANY, ANY> { conv: self, weights, first }),
+            (1, _) => self.tiled::<8, 1>(cpu, weights, first),
+            (2, _) => self.tiled::<6, 2>(cpu, weights, first),
+            (3, _) => self.tiled::<4, 3>(cpu, weights, first),
+            _ => self.tiled::<3, 4>(cpu, weights, first),
         }
     }
 }
@@ -135,7 +144,8 @@ impl<const T: usize, const C: usize, const S: usize, const N: usize> Pass<'_, '_
             Some(Mixed { x, weights }) => Some((x, vectors(weights).get(first..)?.first_chunk()?)),
         };
         let (mut weights, mut k) = (weights.as_chunks().0, 0);
-        let most = (GROUP / (C * WIDTH * inputs).max(1)).max(1);
+        let tap = C * WIDTH * inputs;
+        let most = if tap * reach.taps <= GROUP { reach.taps } else { (GROUP / tap.max(1)).max(1) };
         while k < reach.taps {
             let taps = most.min(reach.taps - k);
             let own;

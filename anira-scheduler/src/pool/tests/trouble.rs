@@ -141,11 +141,13 @@ fn sessions_that_are_not_called_wake_nobody() {
     }
     wait_until(LONG, || pool.inner.bands[0].watch.searchers() == 0).unwrap();
     let wake_ups = || pool.snapshot().workers.iter().map(|w| w.wake_ups).sum::<u64>();
-    // Once the last forecast has passed, nothing happens any more.
-    std::thread::sleep(Duration::from_millis(50));
-    let before = wake_ups();
-    std::thread::sleep(Duration::from_millis(200));
-    assert_eq!(wake_ups(), before);
+    // Once the last forecast has passed, nothing happens any more; how soon that is, is the machine's affair.
+    let is_still = || {
+        let before = wake_ups();
+        std::thread::sleep(Duration::from_millis(200));
+        wake_ups() == before
+    };
+    assert!((0..50).any(|_| is_still()), "{} wake-ups, and they go on", wake_ups());
     assert!(
         !pool.inner.bands[0].watch.is_clock_minded(),
         "by one who sleeps, so that nobody would be awake in time"
