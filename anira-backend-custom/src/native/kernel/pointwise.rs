@@ -89,6 +89,7 @@ impl Task for Activate<'_> {
             }};
         }
         match self.curve {
+            Curve::Identity if self.sum.is_empty() => {}
             Curve::Identity => each!(Curve::Identity),
             Curve::Tanh => each!(Curve::Tanh),
             Curve::Sigmoid => each!(Curve::Sigmoid),
