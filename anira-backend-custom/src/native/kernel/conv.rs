@@ -141,7 +141,9 @@ impl<const T: usize, const C: usize, const S: usize, const N: usize> Pass<'_, '_
         let bias = vectors(conv.bias).get(first..)?.first_chunk()?;
         let mixed = match conv.mixed {
             None => None,
-            Some(Mixed { x, weights }) => Some((x, vectors(weights).get(first..)?.first_chunk()?)),
+            Some(Mixed { x, weights }) => {
+                Some(Own { x, weights: vectors(weights).get(first..)?.first_chunk()? })
+            }
         };
         let (mut weights, mut k) = (weights.as_chunks().0, 0);
         let tap = C * WIDTH * inputs;
@@ -228,6 +230,13 @@ impl<'a> Source<'a> {
     }
 }
 
+/// What a pass hears of [`Mixed`].
+#[derive(Clone, Copy)]
+struct Own<'a, const C: usize> {
+    x: &'a [[f32; WIDTH]],
+    weights: &'a [[f32; WIDTH]; C],
+}
+
 /// The tiles of a group of taps.
 #[derive(Clone, Copy)]
 struct Tiles<'a, const C: usize, const S: usize, const N: usize> {
@@ -236,7 +245,7 @@ struct Tiles<'a, const C: usize, const S: usize, const N: usize> {
     weights: &'a [[[f32; WIDTH]; C]],
     bias: &'a [[f32; WIDTH]; C],
     begin: Begin,
-    mixed: Option<(&'a [[f32; WIDTH]], &'a [[f32; WIDTH]; C])>,
+    mixed: Option<Own<'a, C>>,
     /// Vectors of a row of outputs, and the first of this pass.
     width: usize,
     first: usize,
@@ -275,7 +284,7 @@ impl<const C: usize, const S: usize, const N: usize> Tiles<'_, C, S, N> {
             self.begin(l, &mut sums, &rows);
         }
         self.products(l, &mut sums, t)?;
-        if let Some((x, weights)) = self.mixed {
+        if let Some(Own { x, weights }) = self.mixed {
             let rows: &[[f32; WIDTH]; T] = x.get(t..)?.first_chunk()?;
             multiply(l, &mut sums, &rows.map(|[x, ..]| x), weights);
         }
