@@ -108,14 +108,17 @@ impl Call {
             };
             stream(output, &mut io::stdout(), see).context("the output of the tests broke off")?;
         }
-        let errors = errors.and_then(|thread| thread.join().ok()).transpose();
-        let errors = errors.context("what cargo says broke off")?.unwrap_or_default();
+        let errors = match errors.map(thread::JoinHandle::join) {
+            None => Tail::default(),
+            Some(Ok(tail)) => tail.context("what cargo says broke off")?,
+            Some(Err(_)) => bail!("the thread that reads what cargo says has panicked"),
+        };
         let status = child.wait().context(not_started)?;
-        limit.end(&self.shown)?;
         let is_tallied = tally.is_some();
         if let Some(tally) = tally {
             tally.add(ours);
         }
+        limit.end(&self.shown)?;
         if !status.success() {
             let counts = if is_tallied { format!(", {ours}") } else { String::new() };
             let last = if in_ci() { tail::report(&said, &errors) } else { String::new() };

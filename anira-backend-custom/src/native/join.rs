@@ -15,7 +15,7 @@ pub(crate) fn joined(steps: &[Step], weights: &[f32]) -> Vec<Step> {
                 }
             }
             (Some(Step::Activate { slot, sum: sum @ None, .. }), Step::Pair { x, y, pair: Pair::Add })
-                if y == slot && are_alike(*x, *y) =>
+                if y == slot && x.channels == y.channels =>
             {
                 *sum = Some(*x);
             }
@@ -28,16 +28,10 @@ pub(crate) fn joined(steps: &[Step], weights: &[f32]) -> Vec<Step> {
 /// The source and the weights of a convolution, if it adds one channel, as it is now, to what another one makes.
 fn mixed(conv: &ConvAt, next: &ConvAt, weights: &[f32]) -> Option<(Slot, Part)> {
     let Source::Slot(from) = next.from else { return None };
-    let is_other = from.at != conv.to.at && conv.from != next.from;
     let is_plain = next.inputs == 1 && next.taps == 1 && next.stride == 1 && !next.dot && !conv.dot;
     let is_unbiased = weights.get(next.bias.range())?.iter().all(|bias| *bias == 0.0);
-    let fits = next.accumulate && next.to == conv.to && is_other && is_plain && is_unbiased;
-    fits.then_some((from, next.weights))
-}
-
-/// Whether two signals, of which none lies in the other's place, have as many channels and rows.
-fn are_alike(a: Slot, b: Slot) -> bool {
-    a.at != b.at && (a.channels, a.width, a.rows) == (b.channels, b.width, b.rows)
+    let fits = next.accumulate && next.to == conv.to && next.from != conv.from;
+    (fits && is_plain && is_unbiased).then_some((from, next.weights))
 }
 
 #[cfg(test)]
