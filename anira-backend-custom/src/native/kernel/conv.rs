@@ -319,31 +319,35 @@ impl<const C: usize, const S: usize, const N: usize> Tiles<'_, C, S, N> {
         let (source, mut weights) = (self.source, self.weights);
         if S != ANY {
             for (row, weights) in source.rows(t).zip(weights.as_chunks::<N>().0) {
-                let rows = source.fixed::<T, S>(row)?;
-                for (i, weights) in weights.iter().enumerate() {
-                    let mut x = [0.0; T];
-                    for (x, row) in x.iter_mut().zip(rows) {
-                        *x = *row.get(i)?;
-                    }
-                    multiply(l, sums, &x, weights);
-                }
+                tap(l, sums, source.fixed::<T, S>(row)?, weights)?;
             }
             return Some(());
         }
         for row in source.rows(t) {
             let own;
             (own, weights) = weights.split_at_checked(source.inputs)?;
-            let rows = source.any::<T>(row)?;
-            for (i, weights) in own.iter().enumerate() {
-                let mut x = [0.0; T];
-                for (x, row) in x.iter_mut().zip(rows) {
-                    *x = *row.get(i)?;
-                }
-                multiply(l, sums, &x, weights);
-            }
+            tap(l, sums, &source.any::<T>(row)?, own)?;
         }
         Some(())
     }
+}
+
+/// `sums + rows · weights`, as many inputs as there are weights.
+#[inline(always)]
+fn tap<L: Lanes, R: AsRef<[f32]>, const T: usize, const C: usize>(
+    l: L,
+    sums: &mut [[L::V; C]; T],
+    rows: &[R; T],
+    weights: &[[[f32; WIDTH]; C]],
+) -> Option<()> {
+    for (i, weights) in weights.iter().enumerate() {
+        let mut x = [0.0; T];
+        for (x, row) in x.iter_mut().zip(rows) {
+            *x = *row.as_ref().get(i)?;
+        }
+        multiply(l, sums, &x, weights);
+    }
+    Some(())
 }
 
 #[inline(always)]
